@@ -1,0 +1,22 @@
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Ceilings, each with its reason. What a model cannot do itself (its `maxTokens`) is lower and stands in its manifest. */
+export const LIMITS = {
+  /** Isolates end at 128 MiB; 32 MiB is left to V8, bodies and JSON. */
+  planBytes: 96 * MiB,
+  /** Tokens a text, `<s>` and `</s>` included: 8194 position rows less the two that XLM-R never uses. */
+  maxTokens: 8192,
+  /** Texts in one request; a larger batch gains nothing, as a pass holds `maxTokens` tokens. */
+  maxTexts: 256,
+  /** Pairs in one `/score` request, as a batch for `maxTexts`. */
+  maxPairs: 256,
+  /** Request body: a text of 8,192 tokens is about 40 KB, and 256 short ones are less than 2 MB. */
+  bodyBytes: 2 * MiB,
+  /** UTF-16 units of one text; tokenising stops at the token limit, this bounds what is looked at at all. */
+  textUnits: 1024 * KiB,
+  /** Shard files stay below the 25 MiB that a static asset may have. */
+  shardBytes: 24 * MiB,
+  /** A manifest names some 4,000 files with a digest each: 0.4 MB; more than this is not one of ours. */
+  manifestBytes: 4 * MiB,
+} as const;

@@ -1,4 +1,11 @@
-import { type Architecture, type LayerWeightTypes, LINEAR_NAMES, type LinearName, linearShape, type WeightType } from './architecture.ts';
+import {
+  type Architecture,
+  type LayerWeightTypes,
+  LINEAR_NAMES,
+  type LinearName,
+  linearShape,
+  type WeightType,
+} from './architecture.ts';
 
 /** Sections begin at multiples of this, so that no vector load of a kernel crosses a cache line. */
 export const SECTION_ALIGNMENT = 64;
@@ -71,8 +78,16 @@ export function planLayerLayout(architecture: Architecture, types: LayerWeightTy
       bias: cursor.take(4 * n),
     };
   };
-  const norm = (): NormLayout => ({ weight: cursor.take(4 * architecture.hiddenSize), bias: cursor.take(4 * architecture.hiddenSize) });
-  const [qkv, attentionOutput, intermediate, output] = LINEAR_NAMES.map(linear) as [LinearLayout, LinearLayout, LinearLayout, LinearLayout];
+  const norm = (): NormLayout => ({
+    weight: cursor.take(4 * architecture.hiddenSize),
+    bias: cursor.take(4 * architecture.hiddenSize),
+  });
+  const [qkv, attentionOutput, intermediate, output] = LINEAR_NAMES.map(linear) as [
+    LinearLayout,
+    LinearLayout,
+    LinearLayout,
+    LinearLayout,
+  ];
   const attentionNorm = norm();
   const outputNorm = norm();
   return { qkv, attentionOutput, intermediate, output, attentionNorm, outputNorm, byteLength: cursor.byteLength() };
@@ -128,7 +143,10 @@ export function rowsInPage(table: TableLayout, page: number): number {
 }
 
 /** Byte offsets of a page's two sections and its length. */
-export function planPageLayout(table: TableLayout, page: number): { readonly scale: number; readonly values: number; readonly byteLength: number } {
+export function planPageLayout(
+  table: TableLayout,
+  page: number,
+): { readonly scale: number; readonly values: number; readonly byteLength: number } {
   const rows = rowsInPage(table, page);
   const cursor = sectionCursor();
   const scale = cursor.take(4 * rows);

@@ -1,0 +1,143 @@
+import { ONES_I16 } from './constants';
+
+/**
+ * Which dot product the integer tiles use. All three give the same bits: activations lie within ±127 and weights within 0..127, so no
+ * intermediate saturates (2 · 127 · 127 < 2^15).
+ */
+export const DOT_PLAIN: i32 = 0;
+/** pmaddubsw and pmaddwd: relaxed SIMD on CPUs whose relaxed_dot_add is slow. */
+export const DOT_PAIRWISE: i32 = 1;
+/** vpdpbusd or its like. */
+export const DOT_FUSED: i32 = 2;
+
+let dotKind: i32 = DOT_PLAIN;
+
+/**
+ * Asks the CPU which path it has: relaxed_dot_add of 127 and -1 as unsigned 255 is 4 · 127 · 255 = 129540 where the product is not
+ * saturated to i16 (VNNI), 65534 where pairs are (pmaddubsw).
+ *
+ * @param forced A DOT_ constant to use instead, or -1; tests compare the paths with it. Ignored where this module has no such path.
+ * @returns The DOT_ constant in use.
+ */
+export function selectDot(forced: i32): i32 {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    const probe = i32x4.relaxed_dot_i8x16_i7x16_add_s(i8x16.splat(127), i8x16.splat(-1), i32x4.splat(0));
+    dotKind = forced >= 0 ? forced : i32x4.extract_lane(probe, 0) == 65534 ? DOT_PAIRWISE : DOT_FUSED;
+  }
+  return dotKind;
+}
+
+/**
+ * Integer sums of one 4x8 tile: sums[m, n] = Σk a[m, k] · w[n, k].
+ * a: 4 rows, i8 within ±127, packed [k/4][4 rows][4 k]. w: 8 columns, u7 in 0..127, packed [k/4][8 columns][4 k]. k % 4 = 0, k > 0.
+ * sums: i32 [4 rows][8 columns]. |Σ| ≤ k · 127², so i32 holds up to k = 133 000.
+ */
+export function dotTile(steps: i32, a: usize, w: usize, sums: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (dotKind == DOT_FUSED) return fusedTile(steps, a, w, sums);
+    if (dotKind == DOT_PAIRWISE) return pairwiseTile(steps, a, w, sums);
+  }
+  plainTile(steps, a, w, sums);
+}
+
+/**
+ * Why 4x8: workerd checks the bounds of every load, so 3 loads feed 8 dots: a comes as one vector, its rows splat by shuffle.
+ * Live: 8 sums + 2 weights + 1 activation + 1 splat = 12 of V8's 15 XMM.
+ */
+function fusedTile(steps: i32, a: usize, w: usize, sums: usize): void {
+  let s00 = i32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
+  do {
+    const w0 = v128.load(w), w1 = v128.load(w, 16), rows = v128.load(a);
+    let splat = i8x16.shuffle(rows, rows, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+    s00 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w0, s00);
+    s01 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w1, s01);
+    splat = i8x16.shuffle(rows, rows, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+    s10 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w0, s10);
+    s11 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w1, s11);
+    splat = i8x16.shuffle(rows, rows, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11);
+    s20 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w0, s20);
+    s21 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w1, s21);
+    splat = i8x16.shuffle(rows, rows, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
+    s30 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w0, s30);
+    s31 = i32x4.relaxed_dot_i8x16_i7x16_add_s(splat, w1, s31);
+    a += 16;
+    w += 32;
+  } while (--steps);
+  storeSums(sums, s00, s01, s10, s11, s20, s21, s30, s31);
+}
+
+/** Live: 8 sums + 2 weights + 1 activation + 1 splat + ones + 1 product = 14 of 15 XMM. */
+function pairwiseTile(steps: i32, a: usize, w: usize, sums: usize): void {
+  const ones = v128.load(ONES_I16);
+  let s00 = i32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
+  do {
+    const w0 = v128.load(w), w1 = v128.load(w, 16), rows = v128.load(a);
+    let splat = i8x16.shuffle(rows, rows, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
+    s00 = i32x4.add(s00, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w0), ones));
+    s01 = i32x4.add(s01, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w1), ones));
+    splat = i8x16.shuffle(rows, rows, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+    s10 = i32x4.add(s10, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w0), ones));
+    s11 = i32x4.add(s11, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w1), ones));
+    splat = i8x16.shuffle(rows, rows, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11);
+    s20 = i32x4.add(s20, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w0), ones));
+    s21 = i32x4.add(s21, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w1), ones));
+    splat = i8x16.shuffle(rows, rows, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15);
+    s30 = i32x4.add(s30, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w0), ones));
+    s31 = i32x4.add(s31, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(splat, w1), ones));
+    a += 16;
+    w += 32;
+  } while (--steps);
+  storeSums(sums, s00, s01, s10, s11, s20, s21, s30, s31);
+}
+
+function storeSums(sums: usize, s00: v128, s01: v128, s10: v128, s11: v128, s20: v128, s21: v128, s30: v128, s31: v128): void {
+  v128.store(sums, s00);
+  v128.store(sums, s01, 16);
+  v128.store(sums, s10, 32);
+  v128.store(sums, s11, 48);
+  v128.store(sums, s20, 64);
+  v128.store(sums, s21, 80);
+  v128.store(sums, s30, 96);
+  v128.store(sums, s31, 112);
+}
+
+/** Without relaxed SIMD: 16-bit products, two rows at a time, as each needs four sums. */
+function plainTile(steps: i32, a: usize, w: usize, sums: usize): void {
+  plainRows(steps, a, w, sums);
+  plainRows(steps, a + 8, w, sums + 64);
+}
+
+/** Live: 8 sums + 4 weights + 1 activation + 1 splat = 14 of 15 XMM. Each sum lane holds one column's even or odd pair of k. */
+function plainRows(steps: i32, a: usize, w: usize, sums: usize): void {
+  let s00 = i32x4.splat(0), s01 = s00, s02 = s00, s03 = s00, s10 = s00, s11 = s00, s12 = s00, s13 = s00;
+  do {
+    const w0 = v128.load8x8_u(w), w1 = v128.load8x8_u(w, 8), w2 = v128.load8x8_u(w, 16), w3 = v128.load8x8_u(w, 24);
+    const rows = v128.load8x8_s(a);
+    let splat = i64x2.splat(i64x2.extract_lane(rows, 0));
+    s00 = i32x4.add(s00, i32x4.dot_i16x8_s(splat, w0));
+    s01 = i32x4.add(s01, i32x4.dot_i16x8_s(splat, w1));
+    s02 = i32x4.add(s02, i32x4.dot_i16x8_s(splat, w2));
+    s03 = i32x4.add(s03, i32x4.dot_i16x8_s(splat, w3));
+    splat = i8x16.shuffle(rows, rows, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+    s10 = i32x4.add(s10, i32x4.dot_i16x8_s(splat, w0));
+    s11 = i32x4.add(s11, i32x4.dot_i16x8_s(splat, w1));
+    s12 = i32x4.add(s12, i32x4.dot_i16x8_s(splat, w2));
+    s13 = i32x4.add(s13, i32x4.dot_i16x8_s(splat, w3));
+    a += 16;
+    w += 32;
+  } while (--steps);
+  v128.store(sums, addPairs(s00, s01));
+  v128.store(sums, addPairs(s02, s03), 16);
+  v128.store(sums, addPairs(s10, s11), 32);
+  v128.store(sums, addPairs(s12, s13), 48);
+}
+
+/** [a0 + a1, a2 + a3, b0 + b1, b2 + b3] */
+// @ts-ignore: decorator
+@inline
+export function addPairs(a: v128, b: v128): v128 {
+  return i32x4.add(
+    i8x16.shuffle(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
+    i8x16.shuffle(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31),
+  );
+}

@@ -1,0 +1,106 @@
+import { dotTile } from './dot';
+
+/** i32 [4 rows][8 columns] of the tile in work. */
+const SUMS: usize = memory.data(128, 16);
+
+/** Weight packings, as in model-shards/README.md. */
+const TYPE_U4G32: i32 = 1;
+
+/**
+ * out[m, n] = sx[m] · scale[n] · (Σk a[m, k] · u[n, k] - 64 · Σk a[m, k]) + ox[m] · columnSum[n] + bias[n], for columns of whole panels.
+ * The panel is the outer loop: its 8·k bytes stay in L1 while all rows pass; rows come from L2.
+ *
+ * @param rowGroups Groups of four rows; out and rowScales hold as many, so that a tail is computed and ignored.
+ * @param a Packed activations, as `quantizeRows` leaves them.
+ * @param rowScales 16 bytes a row: sx f32, ox f32, 64 · Σk a i32, unused.
+ * @param weights First panel; scale, columnSum, bias, out likewise begin at its first column.
+ * @param outStride Bytes from one row of `out` to the next.
+ * @param panelScratch 8·k bytes for an unpacked panel; unused with u7.
+ */
+export function gemm(
+  rowGroups: i32, k: i32, panels: i32, type: i32, a: usize, rowScales: usize,
+  weights: usize, scale: usize, columnSum: usize, bias: usize, out: usize, outStride: usize, panelScratch: usize,
+): void {
+  const panelBytes: usize = type == TYPE_U4G32 ? <usize>((k >> 5) * 144) : <usize>(8 * k);
+  for (let panel = 0; panel < panels; panel++) {
+    let unpacked = weights;
+    if (type == TYPE_U4G32) {
+      unpackPanel(k >> 5, weights, panelScratch);
+      unpacked = panelScratch;
+    }
+    gemmPanel(rowGroups, k, a, rowScales, unpacked, scale, columnSum, bias, out, outStride);
+    weights += panelBytes;
+    scale += 32;
+    columnSum += 32;
+    bias += 32;
+    out += 32;
+  }
+}
+
+function gemmPanel(
+  rowGroups: i32, k: i32, a: usize, rowScales: usize, panel: usize, scale: usize, columnSum: usize, bias: usize, out: usize, outStride: usize,
+): void {
+  for (let group = 0; group < rowGroups; group++) {
+    dotTile(k >> 2, a, panel, SUMS);
+    finishTile(rowScales, scale, columnSum, bias, out, outStride);
+    a += 4 * k;
+    rowScales += 64;
+    out += 4 * outStride;
+  }
+}
+
+/** Products and sums are separate operations, never fused, so that every CPU gives the same bits. */
+function finishTile(rowScales: usize, scale: usize, columnSum: usize, bias: usize, out: usize, outStride: usize): void {
+  let sums = SUMS;
+  const end = SUMS + 128;
+  const scale0 = v128.load(scale), scale1 = v128.load(scale, 16);
+  const columnSum0 = v128.load(columnSum), columnSum1 = v128.load(columnSum, 16);
+  const bias0 = v128.load(bias), bias1 = v128.load(bias, 16);
+  do {
+    const sx = v128.load32_splat(rowScales), ox = v128.load32_splat(rowScales, 4), correction = v128.load32_splat(rowScales, 8);
+    const sum0 = f32x4.convert_i32x4_s(i32x4.sub(v128.load(sums), correction));
+    const sum1 = f32x4.convert_i32x4_s(i32x4.sub(v128.load(sums, 16), correction));
+    v128.store(out, f32x4.add(f32x4.mul(sum0, f32x4.mul(scale0, sx)), f32x4.add(f32x4.mul(columnSum0, ox), bias0)));
+    v128.store(out, f32x4.add(f32x4.mul(sum1, f32x4.mul(scale1, sx)), f32x4.add(f32x4.mul(columnSum1, ox), bias1)), 16);
+    sums += 32;
+    rowScales += 16;
+    out += outStride;
+  } while (sums < end);
+}
+
+/**
+ * One u4g32 panel to u7: u = ((code · s + 8) >> 4) + m, here as (code · s + (16 m + 8)) >> 4 in 16 bits (15 · 255 + 16 · 255 + 8 < 2^13).
+ * About 9 instructions for 16 weights; at 128 rows that is a twentieth of the panel's dots.
+ */
+export function unpackPanel(groups: i32, packed: usize, out: usize): void {
+  const nibbles = i8x16.splat(15);
+  do {
+    const steps = v128.load64_zero(packed), minima = v128.load64_zero(packed, 8);
+    // Column c's step and offset, four times each in bytes and in 16-bit lanes: columns 0..3 in the first, 4..7 in the second.
+    const step0 = i8x16.shuffle(steps, steps, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const step1 = i8x16.shuffle(steps, steps, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
+    const minimum0 = i8x16.shuffle(minima, minima, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const minimum1 = i8x16.shuffle(minima, minima, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
+    const half = i16x8.splat(8);
+    const offset0 = i16x8.add(i16x8.shl(i16x8.extend_low_i8x16_u(minimum0), 4), half);
+    const offset1 = i16x8.add(i16x8.shl(i16x8.extend_high_i8x16_u(minimum0), 4), half);
+    const offset2 = i16x8.add(i16x8.shl(i16x8.extend_low_i8x16_u(minimum1), 4), half);
+    const offset3 = i16x8.add(i16x8.shl(i16x8.extend_high_i8x16_u(minimum1), 4), half);
+    const next = packed + 144;
+    packed += 16;
+    do {
+      const codes = v128.load(packed);
+      const low = v128.and(codes, nibbles), high = i8x16.shr_u(codes, 4);
+      v128.store(out, i8x16.narrow_i16x8_u(
+        i16x8.shr_u(i16x8.add(i16x8.extmul_low_i8x16_u(low, step0), offset0), 4),
+        i16x8.shr_u(i16x8.add(i16x8.extmul_high_i8x16_u(low, step0), offset1), 4),
+      ));
+      v128.store(out, i8x16.narrow_i16x8_u(
+        i16x8.shr_u(i16x8.add(i16x8.extmul_low_i8x16_u(high, step1), offset2), 4),
+        i16x8.shr_u(i16x8.add(i16x8.extmul_high_i8x16_u(high, step1), offset3), 4),
+      ), 16);
+      packed += 16;
+      out += 32;
+    } while (packed < next);
+  } while (--groups);
+}

@@ -1,0 +1,79 @@
+/** Inner product; of two unit vectors their cosine. */
+export function denseScore(query: Float32Array, passage: Float32Array): number {
+  return dot(query, 0, passage, 0, query.length);
+}
+
+/** Sum over the token ids that both have of the product of their weights. */
+export function lexicalScore(query: ReadonlyMap<number, number>, passage: ReadonlyMap<number, number>): number {
+  let score = 0;
+  for (const [id, weight] of query) score += weight * (passage.get(id) ?? 0);
+  return score;
+}
+
+/**
+ * MaxSim late interaction: mean over query tokens of the best-matching passage token.
+ *
+ * @param query `[queryTokens, width]` row-major, rows L2-normalised, row of `<s>` removed.
+ * @param passage `[passageTokens, width]`, same conditions.
+ * @returns Score in [-1, 1]; 0 if either side has no tokens.
+ * @see FlagEmbedding `EncoderOnlyEmbedderM3Model.compute_colbert_score`, without the floor at 0 that padding adds there.
+ */
+export function maxSim(query: Float32Array, passage: Float32Array, width: number): number {
+  const queryTokens = query.length / width;
+  if (queryTokens === 0 || passage.length === 0) return 0;
+  let sum = 0;
+  for (let q = 0; q < query.length; q += width) {
+    let best = Number.NEGATIVE_INFINITY;
+    for (let p = 0; p < passage.length; p += width) best = Math.max(best, dot(query, q, passage, p, width));
+    sum += best;
+  }
+  return sum / queryTokens;
+}
+
+function dot(a: Float32Array, aStart: number, b: Float32Array, bStart: number, width: number): number {
+  let sum = 0;
+  for (let i = 0; i < width; i++) sum += a[aStart + i]! * b[bStart + i]!;
+  return sum;
+}
+
+/** Weights of [dense, sparse, ColBERT]. */
+export type ModeWeights = readonly [dense: number, sparse: number, colbert: number];
+
+export const DEFAULT_MODE_WEIGHTS: ModeWeights = [1, 1, 1];
+
+/** The five scores of one pair, under FlagEmbedding's names. */
+export interface PairScores {
+  readonly dense: number;
+  readonly sparse: number;
+  readonly colbert: number;
+  readonly 'sparse+dense': number;
+  readonly 'colbert+sparse+dense': number;
+}
+
+/** What `scorePair` looks at of a text. */
+export interface ScoredText {
+  readonly dense: Float32Array;
+  readonly lexicalWeights: ReadonlyMap<number, number>;
+  readonly colbert: Float32Array;
+}
+
+/** @see FlagEmbedding `BGEM3FlagModel.compute_score` */
+export function scorePair(
+  query: ScoredText,
+  passage: ScoredText,
+  colbertSize: number,
+  weights = DEFAULT_MODE_WEIGHTS,
+): PairScores {
+  const dense = denseScore(query.dense, passage.dense);
+  const sparse = lexicalScore(query.lexicalWeights, passage.lexicalWeights);
+  const colbert = maxSim(query.colbert, passage.colbert, colbertSize);
+  return { dense, sparse, colbert, ...combineScores(dense, sparse, colbert, weights) };
+}
+
+/** The two weighted means; 0 where the weights of a mean are all 0. */
+export function combineScores(dense: number, sparse: number, colbert: number, [w0, w1, w2]: ModeWeights) {
+  return {
+    'sparse+dense': (w1 * sparse + w0 * dense) / (w0 + w1 || 1),
+    'colbert+sparse+dense': (w2 * colbert + w1 * sparse + w0 * dense) / (w0 + w1 + w2 || 1),
+  };
+}

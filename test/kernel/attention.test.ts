@@ -112,8 +112,8 @@ describe.each(DOT_PATHS)('attention on the %s path', (path) => {
         width,
         heads,
       );
-      // P keeps 14 bits: half a unit of 1 / 16383 a key, of random sign, times values of about 1. Worst seen 7.3e-4.
-      const tolerance = 2e-3;
+      // P keeps 14 bits: up to half of 1 / 16383 a key, of random sign, times values of up to 4. Worst seen 1.8e-3, 1031 keys.
+      const tolerance = 4e-3;
       expect(largestDifference(runKernel(path, q, k, v, heads, width, 128), expected)).toBeLessThan(tolerance);
     },
   );
@@ -145,7 +145,7 @@ describe('attention', () => {
     k.fill(8, 555 * width, 556 * width);
     const out = runKernel('plain', q, k, v, 1, width, 128);
     const stored = throughStore(v, width, 'symmetric').subarray(555 * width, 556 * width);
-    // 1 / 16383 from the largest value scale of the block, which is not this key's own.
+    // P keeps 14 bits below the largest value scale of the block, which is not this key's own. Worst seen 1.3e-4.
     expect(largestDifference(out.subarray(0, width), stored)).toBeLessThan(5e-4);
   });
 });

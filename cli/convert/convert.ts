@@ -1,0 +1,176 @@
+import type { Architecture, LayerWeightTypes, WeightType } from '../../src/format/architecture.ts';
+import { expectedFiles, type ModelShape, planPositionTable, planWordTable } from '../../src/format/expected-files.ts';
+import {
+  EMBEDDINGS_FILE,
+  HEADS_FILE,
+  layerFile,
+  positionPageFile,
+  TOKENIZER_FILE,
+  wordPageFile,
+} from '../../src/format/layout.ts';
+import type { Manifest } from '../../src/format/manifest.ts';
+import { LIMITS } from '../../src/limits.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { openCheckpointDirectory } from '../checkpoint/directory.ts';
+import { parseEncoderConfig, withColbertSize } from '../checkpoint/encoder-config.ts';
+import { checkTensor, encoderTensors } from '../checkpoint/encoder-tensors.ts';
+import { UserError } from '../user-error.ts';
+import { encodeEmbeddings, encodeHeads, encodeLayer, encodePositionPages, encodeWordPages } from './encode-model.ts';
+import { createModelWriter, type ModelWriter } from './model-writer.ts';
+import { readTokenizerSource, type TokenizerSource } from './tokenizer.ts';
+
+export type Preset = Manifest['preset'];
+
+const PRESET_WEIGHTS: Readonly<Record<Preset, WeightType>> = { q8: 'u7', q4: 'u4g32' };
+
+/** Rows a page: a page of BGE-M3's words is then 66 KB, and a question touches some 15 of them. */
+const PAGE_ROWS = 64;
+
+/** `tokenizer.bin` and what the manifest and the checks need to know of it. */
+export interface BuiltTokenizer {
+  readonly bytes: Uint8Array;
+  readonly pieceCount: number;
+  readonly ids: Manifest['tokenizer'];
+}
+
+/** Everything a model directory is made of; tensors are read when their turn comes. */
+export interface ModelSources {
+  readonly architecture: Architecture;
+  /** Names as in `encoderTensors`. */
+  readonly encoder: Checkpoint;
+  /** `weight` [1, hidden] and `bias` [1]. */
+  readonly sparse: Checkpoint;
+  /** `weight` [colbertSize, hidden] and `bias` [colbertSize]. */
+  readonly colbert: Checkpoint;
+  readonly tokenizer: BuiltTokenizer;
+}
+
+/** Called after every file with the model bytes written so far and those there will be. */
+export type OnProgress = (writtenBytes: number, totalBytes: number) => void;
+
+/** Quantises and packs a whole model, in the order in which files lie in memory least. */
+export async function writeModel(
+  writer: ModelWriter,
+  sources: ModelSources,
+  preset: Preset,
+  model: Manifest['model'],
+  onProgress: OnProgress = () => {},
+): Promise<Manifest> {
+  const { architecture, encoder, tokenizer } = sources;
+  const shape = planModel(architecture, preset);
+  let totalBytes = tokenizer.bytes.length;
+  for (const [, bytes] of expectedFiles(shape)) totalBytes += bytes;
+  let writtenBytes = 0;
+  const add = async (name: string, bytes: Uint8Array) => {
+    writer.addFile(name, bytes);
+    writtenBytes += bytes.length;
+    onProgress(writtenBytes, totalBytes);
+    await nextTurn(); // a signal to stop is only heard between turns
+  };
+
+  await add(TOKENIZER_FILE, tokenizer.bytes);
+  await add(EMBEDDINGS_FILE, encodeEmbeddings(encoder, architecture));
+  await add(HEADS_FILE, encodeHeads(sources.sparse, sources.colbert, architecture));
+  for (const [layer, types] of shape.layers.entries())
+    await add(layerFile(layer), encodeLayer(encoder, architecture, layer, types));
+  let page = 0;
+  for (const bytes of encodePositionPages(encoder, planPositionTable(shape)))
+    await add(positionPageFile(page++), bytes);
+  page = 0;
+  for (const bytes of encodeWordPages(encoder, planWordTable(shape))) await add(wordPageFile(page++), bytes);
+  return writer.finish({ format: 'm3edge/1', model, preset, tokenizer: tokenizer.ids, ...shape });
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** @throws UserError if a file would be longer than a static asset may be. */
+export function planModel(architecture: Architecture, preset: Preset): ModelShape {
+  const type = PRESET_WEIGHTS[preset];
+  const layer: LayerWeightTypes = { qkv: type, attentionOutput: type, intermediate: type, output: type };
+  const shape: ModelShape = {
+    architecture,
+    wordTable: { pageRows: PAGE_ROWS, type: 'i8' },
+    positionTable: { pageRows: PAGE_ROWS, type: 'i16' },
+    layers: Array.from({ length: architecture.layerCount }, () => layer),
+  };
+  for (const [name, bytes] of expectedFiles(shape)) {
+    if (bytes > LIMITS.shardBytes) {
+      throw new UserError(
+        `${name} would have ${bytes} bytes, at most ${LIMITS.shardBytes} can be served; ${preset === 'q8' ? 'try --quant q4' : 'the model is too wide'}`,
+      );
+    }
+  }
+  return shape;
+}
+
+export interface ConvertOptions {
+  readonly checkpoint: string;
+  readonly outDir: string;
+  readonly preset: Preset;
+  readonly name: string;
+  /** Hub name; by default what config.json remembers, else `unknown`. */
+  readonly upstream?: string | undefined;
+  readonly revision?: string | undefined;
+  readonly licence: string;
+  readonly buildTokenizer: (source: TokenizerSource) => BuiltTokenizer;
+  readonly onProgress?: OnProgress;
+  /** Stops the conversion between two files; nothing is left behind. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Converts a local Hugging Face directory into a model directory, which appears whole or not at all.
+ *
+ * @throws UserError for whatever is wrong with the checkpoint or the target.
+ */
+export async function convertCheckpoint(options: ConvertOptions): Promise<Manifest> {
+  const directory = openCheckpointDirectory(options.checkpoint);
+  const config = parseEncoderConfig(directory.readJson('config.json'), options.upstream);
+  const opened: Checkpoint[] = [];
+  const opening = async (checkpoint: Promise<Checkpoint>) => {
+    opened.push(await checkpoint);
+    return checkpoint;
+  };
+  try {
+    const encoder = encoderTensors(await opening(directory.openEncoder()), config);
+    const sparse = await opening(directory.openHead('sparse_linear.pt'));
+    checkTensor(sparse, 'weight', [1, config.hiddenSize]);
+    checkTensor(sparse, 'bias', [1]);
+    const colbert = await opening(directory.openHead('colbert_linear.pt'));
+    const architecture = withColbertSize(config, colbert.tensors.get('weight')?.shape[0] ?? 0);
+    checkTensor(colbert, 'weight', [architecture.colbertSize, config.hiddenSize]);
+    checkTensor(colbert, 'bias', [architecture.colbertSize]);
+    const tokenizer = options.buildTokenizer(readTokenizerSource(directory));
+    if (tokenizer.pieceCount !== config.vocabularySize) {
+      throw new UserError(
+        `config.json: vocab_size is ${config.vocabularySize}, the tokenizer has ${tokenizer.pieceCount} pieces; are they of one model?`,
+      );
+    }
+    planModel(architecture, options.preset);
+
+    const writer = createModelWriter(options.outDir);
+    try {
+      const onProgress: OnProgress = (written, total) => {
+        options.signal?.throwIfAborted();
+        options.onProgress?.(written, total);
+      };
+      const model = {
+        name: options.name,
+        upstream: config.upstream ?? 'unknown',
+        revision: options.revision ?? null,
+        licence: options.licence,
+      };
+      return await writeModel(
+        writer,
+        { architecture, encoder, sparse, colbert, tokenizer },
+        options.preset,
+        model,
+        onProgress,
+      );
+    } finally {
+      writer.abort(); // does nothing once the directory is in its place
+    }
+  } finally {
+    for (const checkpoint of opened) checkpoint.close();
+  }
+}

@@ -3,12 +3,12 @@ import { gelu, layerNorm, linear, unitRows } from '../../src/kernel/scalar.ts';
 import { createArena, createRandom, largestDifference, normals } from '../support/wasm-arena.ts';
 
 describe('gelu', () => {
-  it('is within 1.5e-6 of x · Φ(x) on ±40', () => {
+  it('is within 4e-7 of x · Φ(x) on ±40, relative to the larger of 1 and x', () => {
     const x = Float32Array.from({ length: 80_000 }, (_, i) => (i - 40_000) / 1000);
     const arena = createArena();
     const address = arena.put(x);
     arena.kernel.gelu(address, x.length);
-    // Φ in float32 is off by 2e-7, times |x|: relative to max(1, |x|), worst seen 2.3e-7.
+    // Φ in float32 is off by 2e-7, times |x|: relative to max(1, |x|), worst seen 2.4e-7.
     const scaled = (values: Float32Array) => values.map((value, i) => value / Math.max(1, Math.abs(x[i]!)));
     expect(largestDifference(scaled(arena.floats(address, x.length)), scaled(x.map(gelu)))).toBeLessThan(4e-7);
   });
@@ -36,7 +36,7 @@ describe('addLayerNorm', () => {
       bias,
       1e-5,
     );
-    // float32 sums of `width` terms; worst seen 1.4e-6.
+    // float32 sums of `width` terms; worst seen 1e-6.
     expect(largestDifference(arena.floats(address, rows * width), expected)).toBeLessThan(5e-6);
   });
 
@@ -95,7 +95,7 @@ describe('gemmF32', () => {
       bias,
       k,
     );
-    // float32 sums of 64 terms of up to 300; worst seen 2.5e-4.
+    // float32 sums of 64 terms of up to 300; worst seen 7.4e-4.
     expect(largestDifference(arena.floats(out, rows * n), expected)).toBeLessThan(1e-3);
   });
 });

@@ -8,7 +8,7 @@ import {
   TOKENIZER_FILE,
   wordPageFile,
 } from '../../src/format/layout.ts';
-import type { Manifest } from '../../src/format/manifest.ts';
+import { isLabel, type Manifest } from '../../src/format/manifest.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openCheckpointDirectory } from '../checkpoint/directory.ts';
@@ -111,7 +111,8 @@ export interface ConvertOptions {
   /** Hub name; by default what config.json remembers, else `unknown`. */
   readonly upstream?: string | undefined;
   readonly revision?: string | undefined;
-  readonly licence: string;
+  /** By default that of the upstream model where it is known, else `unknown`. */
+  readonly licence?: string | undefined;
   readonly buildTokenizer: (source: TokenizerSource) => BuiltTokenizer;
   readonly onProgress?: OnProgress;
   /** Stops the conversion between two files; nothing is left behind. */
@@ -126,6 +127,7 @@ export interface ConvertOptions {
 export async function convertCheckpoint(options: ConvertOptions): Promise<Manifest> {
   const directory = openCheckpointDirectory(options.checkpoint);
   const config = parseEncoderConfig(directory.readJson('config.json'), options.upstream);
+  const model = describeOrigin(options, config.upstream);
   const opened: Checkpoint[] = [];
   const opening = async (checkpoint: Promise<Checkpoint>) => {
     opened.push(await checkpoint);
@@ -154,12 +156,6 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
         options.signal?.throwIfAborted();
         options.onProgress?.(written, total);
       };
-      const model = {
-        name: options.name,
-        upstream: config.upstream ?? 'unknown',
-        revision: options.revision ?? null,
-        licence: options.licence,
-      };
       return await writeModel(
         writer,
         { architecture, encoder, sparse, colbert, tokenizer },
@@ -173,4 +169,17 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
   } finally {
     for (const checkpoint of opened) checkpoint.close();
   }
+}
+
+/** Licences of the models that are converted most. */
+const LICENCES: Readonly<Record<string, string>> = { 'BAAI/bge-m3': 'MIT' };
+
+/** @throws UserError if an option cannot stand in a manifest. */
+function describeOrigin(options: ConvertOptions, upstream = 'unknown'): Manifest['model'] {
+  const { name, revision = null, licence = LICENCES[upstream] ?? 'unknown' } = options;
+  for (const [option, value] of Object.entries({ name, upstream, revision, licence })) {
+    if (value !== null && !isLabel(value))
+      throw new UserError(`--${option}: wanted 1 to 200 printable characters on one line`);
+  }
+  return { name, upstream, revision, licence };
 }

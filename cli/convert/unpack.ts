@@ -90,9 +90,7 @@ export function unpackRowPage(bytes: Uint8Array, table: TableLayout, page: numbe
   const layout = planPageLayout(table, page);
   const scale = floats(bytes, layout.scale, rows);
   const IntegerArray = table.valueBytes === 1 ? Int8Array : Int16Array;
-  const values = new IntegerArray(
-    bytes.slice(layout.values, layout.values + rows * table.width * table.valueBytes).buffer,
-  );
+  const values = new IntegerArray(copyOf(bytes, layout.values, rows * table.width * table.valueBytes));
   return new Float32Array(values.length).map((_, i) => scale[Math.floor(i / table.width)]! * values[i]!);
 }
 
@@ -103,7 +101,7 @@ export function unpackHeads(
 ): { sparse: UnpackedLinear; colbert: UnpackedLinear } {
   const { hiddenSize: k, colbertSize: n } = architecture;
   const layout = planHeadsLayout(architecture);
-  const values = new Int8Array(bytes.slice(layout.colbertWeights, layout.colbertWeights + n * k).buffer);
+  const values = new Int8Array(copyOf(bytes, layout.colbertWeights, n * k));
   const scale = floats(bytes, layout.colbertScale, n);
   const weight = new Float32Array(n * k);
   for (let row = 0; row < n; row++) {
@@ -117,7 +115,13 @@ export function unpackHeads(
   };
 }
 
-/** A copy, so that `bytes` may lie anywhere. */
 function floats(bytes: Uint8Array, offset: number, count: number): Float32Array {
-  return new Float32Array(bytes.slice(offset, offset + 4 * count).buffer);
+  return new Float32Array(copyOf(bytes, offset, 4 * count));
+}
+
+/** A copy, as `bytes` may lie at any address. */
+function copyOf(bytes: Uint8Array, offset: number, count: number): ArrayBuffer {
+  const copy = new Uint8Array(count);
+  copy.set(bytes.subarray(offset, offset + count));
+  return copy.buffer;
 }

@@ -32,8 +32,11 @@ export interface Manifest extends ModelShape {
 
 export const FILE_NAME = /^[a-z0-9-]+\.bin$/;
 const SHA256 = /^[0-9a-f]{64}$/;
-/** Printed in banners and logs: one line, no control characters. */
-const LABEL = /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u;
+
+/** Whether a text may be printed in banners and logs: one line, no control characters. */
+export function isLabel(text: string): boolean {
+  return /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u.test(text);
+}
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -222,7 +225,7 @@ function oneOf<const T extends string>(value: unknown, where: string, allowed: r
 }
 
 function label(value: unknown, where: string): string {
-  if (typeof value !== 'string' || !LABEL.test(value)) throw wrong(where, value, '1 to 200 printable characters');
+  if (typeof value !== 'string' || !isLabel(value)) throw wrong(where, value, '1 to 200 printable characters');
   return value;
 }
 

@@ -1,5 +1,5 @@
 import { addPairs, dotTile } from './dot';
-import { ROUND_MAGIC, ROUND_MAGIC_BITS } from './constants';
+import { ROUND_MAGIC, ROUND_MAGIC_BITS, roundToI32 } from './constants';
 import { maxLane, minLane, sumLanes, sumLanesI32 } from './lanes';
 
 /**
@@ -64,10 +64,10 @@ function storeKey(source: usize, headSize: i32, key: i32, keys: usize, scaleOut:
   }
   const minimum = minLane(low), scale = (maxLane(high) - minimum) * <f32>(1.0 / 127.0);
   const inverse = f32x4.splat(scale > <f32>1e-30 ? <f32>1.0 / scale : 0), offset = f32x4.splat(minimum);
-  const magic = f32x4.splat(ROUND_MAGIC), magicBits = i32x4.splat(ROUND_MAGIC_BITS);
+  const magic = v128.load(ROUND_MAGIC), magicBits = v128.load(ROUND_MAGIC_BITS);
   let out = keys + <usize>((key >> 3) * headSize * 8 + (key & 7) * 4);
   for (let i = 0; i < headSize; i += 4) {
-    const q = i32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(v128.load(source + (<usize>i << 2)), offset), inverse), magic), magicBits);
+    const q = roundToI32(f32x4.mul(f32x4.sub(v128.load(source + (<usize>i << 2)), offset), inverse), magic, magicBits);
     const narrow = i16x8.narrow_i32x4_s(q, q);
     i32.store(out, i32x4.extract_lane(i8x16.narrow_i16x8_s(narrow, narrow), 0));
     out += 32;
@@ -81,12 +81,12 @@ function storeValue(source: usize, headSize: i32, key: i32, keyCapacity: i32, va
   for (let i = 4; i < headSize; i += 4) high = f32x4.max(high, f32x4.abs(v128.load(source + (<usize>i << 2))));
   const scale = maxLane(high) * <f32>(1.0 / 127.0);
   const inverse = f32x4.splat(scale > <f32>1e-30 ? <f32>1.0 / scale : 0);
-  const magic = f32x4.splat(ROUND_MAGIC), magicBits = i32x4.splat(ROUND_MAGIC_BITS);
+  const magic = v128.load(ROUND_MAGIC), magicBits = v128.load(ROUND_MAGIC_BITS);
   let out = values + <usize>((key >> 2) * 32 + (key & 3));
   const octetBytes = <usize>keyCapacity << 3;
   for (let i = 0; i < headSize; i += 8) {
-    const q0 = i32x4.sub(f32x4.add(f32x4.mul(v128.load(source + (<usize>i << 2)), inverse), magic), magicBits);
-    const q1 = i32x4.sub(f32x4.add(f32x4.mul(v128.load(source + (<usize>i << 2), 16), inverse), magic), magicBits);
+    const q0 = roundToI32(f32x4.mul(v128.load(source + (<usize>i << 2)), inverse), magic, magicBits);
+    const q1 = roundToI32(f32x4.mul(v128.load(source + (<usize>i << 2), 16), inverse), magic, magicBits);
     const octet = i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(q0, q1), i32x4.splat(0));
     v128.store8_lane(out, octet, 0);
     v128.store8_lane(out, octet, 1, 4);
@@ -149,7 +149,7 @@ export function attention(
  */
 function packQueries(q: usize, stride: usize, rows: i32, headSize: i32, softmaxScale: f32, packed: usize, states: usize): void {
   const padded = (rows + 3) & ~3;
-  const magic = f32x4.splat(ROUND_MAGIC), magicBits = i32x4.splat(ROUND_MAGIC_BITS);
+  const magic = v128.load(ROUND_MAGIC), magicBits = v128.load(ROUND_MAGIC_BITS);
   for (let row = 0; row < padded; row++) {
     const source = q + <usize>min(row, rows - 1) * stride;
     let high = f32x4.abs(v128.load(source));
@@ -159,7 +159,7 @@ function packQueries(q: usize, stride: usize, rows: i32, headSize: i32, softmaxS
     let out = packed + <usize>((row >> 2) * 4 * headSize + (row & 3) * 4);
     let sum = i32x4.splat(0);
     for (let i = 0; i < headSize; i += 4) {
-      const v = i32x4.sub(f32x4.add(f32x4.mul(v128.load(source + (<usize>i << 2)), inverse), magic), magicBits);
+      const v = roundToI32(f32x4.mul(v128.load(source + (<usize>i << 2)), inverse), magic, magicBits);
       sum = i32x4.add(sum, v);
       const narrow = i16x8.narrow_i32x4_s(v, v);
       i32.store(out, i32x4.extract_lane(i8x16.narrow_i16x8_s(narrow, narrow), 0));
@@ -226,10 +226,10 @@ function softmaxBlock(states: usize, keyCount: i32): void {
     const scores = SCORES + <usize>(row << 11);
     const end = scores + (<usize>padded << 2);
     let high = v128.load(scores);
-    for (let at = scores + 16; at < end; at += 16) high = f32x4.max(high, v128.load(at));
+    for (let at = scores + 16; at < end; at += 16) high = f32x4.pmax(high, v128.load(at));
     const before = f32.load(states, 8);
     const maximum = max(before, maxLane(high));
-    const decay = f32x4.extract_lane(exp2(f32x4.splat(before - maximum)), 0);
+    const decay = f32x4.extract_lane(exp2(f32x4.splat(before - maximum), v128.load(ROUND_MAGIC)), 0);
     const sum = weighRow(scores, end, f32x4.splat(maximum), WEIGHTS + <usize>(row << 3));
     f32.store(states, maximum, 8);
     f32.store(states, f32.load(states, 12) * decay + sum, 12);
@@ -240,14 +240,14 @@ function softmaxBlock(states: usize, keyCount: i32): void {
 
 /** One row's 2^(score - maximum), times its value's factor, to 14 bits in WEIGHTS. @returns The sum of the former. */
 function weighRow(scores: usize, end: usize, maximum: v128, weights: usize): f32 {
-  const magic = f32x4.splat(ROUND_MAGIC), magicBits = i32x4.splat(ROUND_MAGIC_BITS);
+  const magic = v128.load(ROUND_MAGIC), magicBits = v128.load(ROUND_MAGIC_BITS);
   let factors = VALUE_FACTORS;
   let sum = f32x4.splat(0);
   do {
-    const p0 = exp2(f32x4.sub(v128.load(scores), maximum)), p1 = exp2(f32x4.sub(v128.load(scores, 16), maximum));
+    const p0 = exp2(f32x4.sub(v128.load(scores), maximum), magic), p1 = exp2(f32x4.sub(v128.load(scores, 16), maximum), magic);
     sum = f32x4.add(sum, f32x4.add(p0, p1));
-    const q0 = i32x4.sub(f32x4.add(f32x4.mul(p0, v128.load(factors)), magic), magicBits);
-    const q1 = i32x4.sub(f32x4.add(f32x4.mul(p1, v128.load(factors, 16)), magic), magicBits);
+    const q0 = roundToI32(f32x4.mul(p0, v128.load(factors)), magic, magicBits);
+    const q1 = roundToI32(f32x4.mul(p1, v128.load(factors, 16)), magic, magicBits);
     const q = i16x8.narrow_i32x4_s(q0, q1);
     v128.store64_lane(weights, q, 0);
     v128.store64_lane(weights, q, 1, 32);
@@ -258,21 +258,31 @@ function weighRow(scores: usize, end: usize, maximum: v128, weights: usize): f32
   return sumLanes(sum);
 }
 
+/** Coefficients of 2^x on ±1/2, highest power first, then -126: four of each. From `scripts/fit-kernels.ts`. */
+const C4: f32 = 0.009570105001330376;
+const C3: f32 = 0.05591785907745361;
+const C2: f32 = 0.240247443318367;
+const C1: f32 = 0.6931217908859253;
+const C0: f32 = 0.9999992847442627;
+const EXP2: usize = memory.data<f32>(
+  [C4, C4, C4, C4, C3, C3, C3, C3, C2, C2, C2, C2, C1, C1, C1, C1, C0, C0, C0, C0, -126, -126, -126, -126],
+  16,
+);
+
 /**
- * 2^x for x ≤ 0: the integer part goes into the exponent, the rest through a polynomial (`scripts/fit-kernels.ts`, relative error 3e-6,
- * a twentieth of what 14 bits of P resolve). Below -126 it gives 2^-126, which P rounds to 0.
+ * 2^x for x ≤ 0: the integer part goes into the exponent, the rest through a polynomial (relative error 3e-6, a twentieth of what 14 bits of
+ * P resolve). Below -126 it gives 2^-126, which P rounds to 0.
  */
 // @ts-ignore: decorator
 @inline
-function exp2(x: v128): v128 {
-  const clamped = f32x4.max(x, f32x4.splat(-126));
-  const shifted = f32x4.add(clamped, f32x4.splat(ROUND_MAGIC));
-  const fraction = f32x4.sub(clamped, f32x4.sub(shifted, f32x4.splat(ROUND_MAGIC)));
-  let p = f32x4.splat(0.009570105001330376);
-  p = f32x4.add(f32x4.mul(p, fraction), f32x4.splat(0.05591785907745361));
-  p = f32x4.add(f32x4.mul(p, fraction), f32x4.splat(0.240247443318367));
-  p = f32x4.add(f32x4.mul(p, fraction), f32x4.splat(0.6931217908859253));
-  p = f32x4.add(f32x4.mul(p, fraction), f32x4.splat(0.9999992847442627));
+function exp2(x: v128, magic: v128): v128 {
+  const clamped = f32x4.pmax(x, v128.load(EXP2, 80)); // NaN passes, and shows in the row's sum
+  const shifted = f32x4.add(clamped, magic);
+  const fraction = f32x4.sub(clamped, f32x4.sub(shifted, magic));
+  let p = f32x4.add(f32x4.mul(v128.load(EXP2), fraction), v128.load(EXP2, 16));
+  p = f32x4.add(f32x4.mul(p, fraction), v128.load(EXP2, 32));
+  p = f32x4.add(f32x4.mul(p, fraction), v128.load(EXP2, 48));
+  p = f32x4.add(f32x4.mul(p, fraction), v128.load(EXP2, 64));
   return i32x4.add(p, i32x4.shl(shifted, 23));
 }
 

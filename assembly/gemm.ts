@@ -1,3 +1,4 @@
+import { NIBBLES } from './constants';
 import { dotTile } from './dot';
 
 /** i32 [4 rows][8 columns] of the tile in work. */
@@ -73,7 +74,7 @@ function finishTile(rowScales: usize, scale: usize, columnSum: usize, bias: usiz
  * About 9 instructions for 16 weights; at 128 rows that is a twentieth of the panel's dots.
  */
 export function unpackPanel(groups: i32, packed: usize, out: usize): void {
-  const nibbles = i8x16.splat(15);
+  const nibbles = v128.load(NIBBLES);
   do {
     const steps = v128.load64_zero(packed), minima = v128.load64_zero(packed, 8);
     // Column c's step and offset, four times each in bytes and in 16-bit lanes: columns 0..3 in the first, 4..7 in the second.

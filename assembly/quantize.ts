@@ -1,5 +1,5 @@
-import { ROUND_MAGIC, ROUND_MAGIC_BITS } from './constants';
-import { maxLane, minLane, sumLanesI32 } from './lanes';
+import { ROUND_MAGIC, ROUND_MAGIC_BITS, roundToI32 } from './constants';
+import { maxLane, minLane, sumLanes, sumLanesI32 } from './lanes';
 
 /**
  * Activations to 8 bits a token, asymmetric: x ≈ sx · q + ox, q within ±127, ox the middle of the token's range. Outlier channels of a
@@ -24,18 +24,23 @@ export function quantizeRows(x: usize, stride: usize, rows: i32, k: i32, out: us
   }
 }
 
-/** Writes the row's sx and ox, and 1 / sx into the third word for `quantizeGroup` to replace. NaN goes through to sx. */
+/**
+ * Writes the row's sx and ox, and 1 / sx into the third word for `quantizeGroup` to replace. `pmin` and `pmax` are one instruction where
+ * `min` and `max` are seven, but drop NaN; `spoiled` keeps it, and infinities: it sums x · 0.
+ */
 function rowRange(x: usize, k: i32, rowScale: usize): void {
-  let low = v128.load(x), high = low;
+  let low = v128.load(x), high = low, spoiled = f32x4.splat(0);
+  const zero = spoiled;
   const end = x + (<usize>k << 2);
   do {
     const value = v128.load(x);
-    low = f32x4.min(low, value);
-    high = f32x4.max(high, value);
+    low = f32x4.pmin(low, value);
+    high = f32x4.pmax(high, value);
+    spoiled = f32x4.add(spoiled, f32x4.mul(value, zero));
     x += 16;
   } while (x < end);
   const lowest = minLane(low), highest = maxLane(high);
-  const sx = (highest - lowest) * <f32>(1.0 / 254.0);
+  const sx = (highest - lowest) * <f32>(1.0 / 254.0) + sumLanes(spoiled);
   f32.store(rowScale, sx);
   f32.store(rowScale, (highest + lowest) * <f32>0.5, 4);
   // A scale too small to invert quantises to zeros: the row is its middle.
@@ -43,7 +48,7 @@ function rowRange(x: usize, k: i32, rowScale: usize): void {
 }
 
 function quantizeGroup(x0: usize, x1: usize, x2: usize, x3: usize, k: i32, out: usize, rowScales: usize): void {
-  const magic = f32x4.splat(ROUND_MAGIC), magicBits = i32x4.splat(ROUND_MAGIC_BITS);
+  const magic = v128.load(ROUND_MAGIC), magicBits = v128.load(ROUND_MAGIC_BITS);
   const middle0 = v128.load32_splat(rowScales, 4), inverse0 = v128.load32_splat(rowScales, 8);
   const middle1 = v128.load32_splat(rowScales, 20), inverse1 = v128.load32_splat(rowScales, 24);
   const middle2 = v128.load32_splat(rowScales, 36), inverse2 = v128.load32_splat(rowScales, 40);
@@ -51,10 +56,10 @@ function quantizeGroup(x0: usize, x1: usize, x2: usize, x3: usize, k: i32, out: 
   let sum0 = i32x4.splat(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
   const end = out + 4 * k;
   do {
-    const q0 = i32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x0), middle0), inverse0), magic), magicBits);
-    const q1 = i32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x1), middle1), inverse1), magic), magicBits);
-    const q2 = i32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x2), middle2), inverse2), magic), magicBits);
-    const q3 = i32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x3), middle3), inverse3), magic), magicBits);
+    const q0 = roundToI32(f32x4.mul(f32x4.sub(v128.load(x0), middle0), inverse0), magic, magicBits);
+    const q1 = roundToI32(f32x4.mul(f32x4.sub(v128.load(x1), middle1), inverse1), magic, magicBits);
+    const q2 = roundToI32(f32x4.mul(f32x4.sub(v128.load(x2), middle2), inverse2), magic, magicBits);
+    const q3 = roundToI32(f32x4.mul(f32x4.sub(v128.load(x3), middle3), inverse3), magic, magicBits);
     sum0 = i32x4.add(sum0, q0);
     sum1 = i32x4.add(sum1, q1);
     sum2 = i32x4.add(sum2, q2);

@@ -78,7 +78,8 @@ async function storeBlock(context: LayerContext, layout: LayerLayout, address: n
 async function computeBlock(context: LayerContext, layout: LayerLayout, address: number, block: Block): Promise<void> {
   const { kernel, plan, pace } = context;
   const { hiddenSize, intermediateSize } = context.architecture;
-  quantize(context, block.hidden, block.rows, hiddenSize);
+  // A pass of one block still has it quantised for its keys and values.
+  if (block.rows < context.pass.ids.length) quantize(context, block.hidden, block.rows, hiddenSize);
   await pace(linear(context, layout.qkv, address, block.rows, plan.wide, 0, hiddenSize));
   for (const segment of block.segments) await attend(context, segment);
   quantize(context, plan.context, block.rows, hiddenSize);

@@ -1,0 +1,55 @@
+import { ServiceError } from '../errors.ts';
+
+type Write = (chunk: Uint8Array, offset: number) => void;
+
+/** The fewer chunks the better, until the buffer leaves the cache: bench/README.md compares sizes. */
+const BUFFER_BYTES = 256 * 1024;
+
+/** Buffers that no read uses at the moment. One that a cancelled request held is left to the collector. */
+const idleBuffers: ArrayBuffer[] = [];
+
+/**
+ * Hands a byte stream over in chunks of one reused buffer: wasm memory cannot be read into directly, and a fresh buffer a chunk is garbage
+ * that an isolate cannot afford.
+ *
+ * @param name The shard's, for errors.
+ * @throws ServiceError `model_unavailable` where the stream breaks; whatever `write` throws, as it is.
+ */
+export async function pump(
+  stream: ReadableStream<Uint8Array>,
+  name: string,
+  write: Write,
+  signal?: AbortSignal,
+): Promise<void> {
+  const reader = stream.getReader({ mode: 'byob' });
+  let buffer = idleBuffers.pop() ?? new ArrayBuffer(BUFFER_BYTES);
+  let offset = 0;
+  try {
+    while (true) {
+      signal?.throwIfAborted();
+      const { done, value } = await readOrExplain(reader, new Uint8Array(buffer), name, signal);
+      if (value) buffer = value.buffer as ArrayBuffer;
+      if (done) break;
+      write(value, offset);
+      offset += value.length;
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => {}); // the other end may be gone already
+    throw error;
+  }
+  idleBuffers.push(buffer);
+}
+
+async function readOrExplain(
+  reader: ReadableStreamBYOBReader,
+  view: Uint8Array<ArrayBuffer>,
+  name: string,
+  signal?: AbortSignal,
+) {
+  try {
+    return await reader.read(view);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new ServiceError('model_unavailable', `${name}: the connection to storage broke; try again`, { cause });
+  }
+}

@@ -58,7 +58,7 @@ export async function runHostileCases(
   const failures: string[] = [];
   let accepted = 0;
   let slowestMs = 0;
-  const liveBytes = 0;
+  let liveBytes = 0;
   for (let i = 0; i < count; i++) {
     const random = seededRandom(seed * 1_000_003 + i);
     const target = i % convertEvery === convertEvery - 1 ? convertTarget(random) : targets[i % targets.length]!;

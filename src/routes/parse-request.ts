@@ -1,0 +1,63 @@
+import * as v from 'valibot';
+import { type ErrorCode, ServiceError } from '../errors.ts';
+import { shortName } from './json-body.ts';
+
+type Issue = v.BaseIssue<unknown>;
+
+/**
+ * Checks a parsed body against a route's schema.
+ *
+ * @throws ServiceError naming the field as the caller wrote it, such as `texts[3]`; never with what the field held.
+ */
+export function parseRequest<Schema extends v.GenericSchema>(schema: Schema, body: unknown): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, body, { abortEarly: true });
+  if (result.success) return result.output;
+  const { issue, path } = deepest(result.issues[0]);
+  const param = path.length > 0 ? paramOf(path) : undefined;
+  throw new ServiceError(codeOf(issue), describe(issue, param), param ? { param } : {});
+}
+
+/** Of a union, the branch that got furthest: a number inside a list of texts is about the number, not about the list. */
+function deepest(issue: Issue, outer: readonly unknown[] = []): { issue: Issue; path: readonly unknown[] } {
+  const path = [...outer, ...(issue.path ?? []).map(({ key }) => key)];
+  if (issue.type !== 'union') return { issue, path };
+  const branches = (issue.issues ?? []).map((branch) => deepest(branch, path));
+  return branches.reduce((best, branch) => (branch.path.length > best.path.length ? branch : best), { issue, path });
+}
+
+function paramOf(path: readonly unknown[]): string {
+  return path
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i > 0 ? '.' : ''}${shortName(String(key))}`))
+    .join('');
+}
+
+function codeOf({ kind, type, input }: Issue): ErrorCode {
+  if (kind !== 'validation') return 'bad_request';
+  if (type === 'non_empty' || type === 'regex') return 'empty_input';
+  if (type === 'max_length') return Array.isArray(input) ? 'batch_too_large' : 'input_too_long';
+  return 'bad_request';
+}
+
+function describe(issue: Issue, param: string | undefined): string {
+  if (issue.kind === 'validation') return `${param} ${issue.message}`;
+  if (issue.expected === 'never') return `${param} is not a known field; docs/api.md lists them`;
+  if (param === undefined) return 'the body must be a JSON object';
+  if (issue.input === undefined) return `${param} is missing`;
+  return `${param} must be ${NAMES[issue.expected ?? ''] ?? `one of ${issue.expected}`}, not ${typeName(issue.input)}`;
+}
+
+/** valibot's names of what it expects, in the caller's words. */
+const NAMES: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  boolean: 'true or false',
+  Array: 'a list',
+  Object: 'an object',
+  '(string | Array)': 'a string or a list of strings',
+};
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

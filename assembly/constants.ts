@@ -6,8 +6,8 @@
 /** Eight i16 ones, for pairwise sums by `dot_i16x8_s`. */
 export const ONES_I16: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 
-/** Sixteen bytes of 15, to take the low half of each byte. */
-export const NIBBLES: usize = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15], 16);
+/** Bits 11 to 14 of each 16-bit lane. */
+export const CODE_MASK: usize = memory.data<u16>([0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800], 16);
 
 /** 1.5 · 2^23: adding it rounds a float of magnitude below 2^22 to the nearest integer, ties to even, into the low mantissa bits. */
 const MAGIC: f32 = 12582912.0;

@@ -103,9 +103,9 @@ function createU4Panel(k: number): PackPanel {
         panel[at + c] = channel.steps[g]!;
         panel[at + PANEL_COLUMNS + c] = channel.minima[g]!;
         for (let i = 0; i < GROUP_SIZE; i += RUN) {
-          const run = at + 2 * PANEL_COLUMNS + i * halfColumns + (c % halfColumns) * RUN;
+          const run = at + 2 * PANEL_COLUMNS + i * halfColumns + 8 * (c & 1) + ((c >> 1) & 1);
           for (let j = 0; j < RUN; j++)
-            panel[run + j] = panel[run + j]! | (channel.codes[g * GROUP_SIZE + i + j]! << shift);
+            panel[run + 2 * j] = panel[run + 2 * j]! | (channel.codes[g * GROUP_SIZE + i + j]! << shift);
         }
       }
     }

@@ -76,7 +76,7 @@ export function unpackU4g32(packed: Uint8Array, n: number, k: number): Uint8Arra
     for (let i = 0; i < k; i++) {
       const group = panel + Math.floor(i / GROUP_SIZE) * GROUP_BYTES;
       const run = Math.floor((i % GROUP_SIZE) / 4);
-      const byte = packed[group + 16 + 16 * run + 4 * (column % 4) + (i % 4)]!;
+      const byte = packed[group + 16 + 16 * run + 8 * (column & 1) + 2 * (i % 4) + ((column >> 1) & 1)]!;
       const code = column < 4 ? byte & 15 : byte >> 4;
       u[row * k + i] = expandCode(code, packed[group + column]!, packed[group + 8 + column]!);
     }

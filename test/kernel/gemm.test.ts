@@ -25,7 +25,7 @@ function randomLinear(random: () => number, n: number, k: number, type: 'u7' | '
           u[column * k + at] = ((code * step + 8) >> 4) + minimum;
           packed[base + c] = step;
           packed[base + 8 + c] = minimum;
-          packed[base + 16 + (i >> 2) * 16 + (c & 3) * 4 + (i & 3)]! |= c < 4 ? code : code << 4;
+          packed[base + 16 + (i >> 2) * 16 + 8 * (c & 1) + 2 * (i & 3) + ((c >> 1) & 1)]! |= c < 4 ? code : code << 4;
         }
       }
     }

@@ -37,7 +37,7 @@ describe('packU4g32', () => {
         expect(packed.weights[group + column]).toBe(channel.steps[k >> 5]);
         expect(packed.weights[group + 8 + column]).toBe(channel.minima[k >> 5]);
         const [i, j] = [(k & 31) >> 2, k & 3];
-        const byte = packed.weights[group + 16 + 16 * i + 4 * (column & 3) + j]!;
+        const byte = packed.weights[group + 16 + 16 * i + 8 * (column & 1) + 2 * j + ((column >> 1) & 1)]!;
         expect(column < 4 ? byte & 15 : byte >> 4).toBe(channel.codes[k]);
       }
       expect(packed.columnSum[n]).toBe(

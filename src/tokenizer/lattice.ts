@@ -1,0 +1,240 @@
+import { UNIT_HAS_PIECE, UNIT_IS_LEAF, type Vocabulary } from './vocabulary.ts';
+
+/** Finds the best segmentation of words into pieces, and gathers the tokens of a text. */
+export interface Lattice {
+  /** The current word's codes; `settle` may replace the buffer. */
+  readonly codes: Uint16Array;
+  /** Tokens gathered since `reset`. */
+  readonly count: number;
+  /** `[count]`; the rest of the buffer is not defined. */
+  readonly ids: Uint32Array;
+  /** Codes of each token, `[count]`; 0 for a special token. */
+  readonly lengths: Uint32Array;
+  /** Trie steps, back-pointers followed and codes moved since the lattice was created: what grows with the text, and must do so linearly. */
+  readonly steps: number;
+  reset(): void;
+  /** Adds a special token found in the text. */
+  addSpecial(id: number): void;
+  /** Adds the tokens of the word that is `codes[0, length)`. */
+  endWord(length: number): void;
+  /**
+   * Makes room in a full buffer whose word goes on: adds the tokens that no continuation can change and moves the rest to the front, or doubles
+   * the buffer.
+   *
+   * @returns The number of codes left.
+   */
+  settle(length: number): number;
+}
+
+/** Codes of a word that are held before its beginning is settled: 28 KB with scores and back-pointers, so that they stay in the L1 cache. */
+const INITIAL_CODES = 2048;
+/** Buffers grown beyond it are dropped with the text that needed them. */
+const KEPT_CODES = 64 * 1024;
+const LENGTH_BITS = 5;
+const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
+
+/**
+ * Viterbi over the pieces' scores as in `tokenizers`' Unigram: float64 sums from the start of the word, and of equal sums the one whose last
+ * piece begins first. A character that is no piece costs `unknownScore`; neighbours of the unknown token become one.
+ */
+export function createLattice(vocabulary: Vocabulary): Lattice {
+  const { units, check, scores, unknownScore, maxPieceLength } = vocabulary;
+  const unknown = vocabulary.special.unknown;
+  const rootBase = units[0]! >>> 2;
+
+  let codes = new Uint16Array(INITIAL_CODES);
+  /** Of position p: the best sum over pieces that end there, and id << 5 | length of the last piece. */
+  let best = new Float64Array(INITIAL_CODES + 1);
+  let back = new Uint32Array(INITIAL_CODES + 1);
+  /** Positions before it are done as starts; up to `lastCleared` the sums hold values of this word. */
+  let nextStart = 0;
+  let lastCleared = 0;
+  let wordEndsUnknown = false;
+
+  let ids = new Uint32Array(INITIAL_CODES);
+  let lengths = new Uint32Array(INITIAL_CODES);
+  let count = 0;
+  let steps = 0;
+
+  /** Tries every piece that begins in `[nextStart, lastStart)`; `length` codes are known. */
+  function relax(lastStart: number, length: number): void {
+    if (lastCleared < length) best.fill(Number.NEGATIVE_INFINITY, lastCleared + 1, length + 1);
+    lastCleared = length;
+    let taken = 0;
+    for (let start = nextStart; start < lastStart; start++) {
+      const sum = best[start]!;
+      const code = codes[start]!;
+      const slot = rootBase + code;
+      let unit = 0;
+      let position = start + 1;
+      if (check[slot] === code) {
+        unit = units[slot]!;
+      }
+      if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) === 0) {
+        const candidate = sum + unknownScore;
+        if (candidate > best[position]!) {
+          best[position] = candidate;
+          back[position] = (unknown << LENGTH_BITS) | 1;
+        }
+      }
+      if (unit === 0) continue;
+      const limit = Math.min(length, start + maxPieceLength);
+      for (;;) {
+        if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) !== 0) {
+          const isLeaf = (unit & UNIT_IS_LEAF) !== 0;
+          const id = isLeaf ? unit >>> 2 : units[unit >>> 2]! >>> 2;
+          const candidate = sum + scores[id]!;
+          if (candidate > best[position]!) {
+            best[position] = candidate;
+            back[position] = (id << LENGTH_BITS) | (position - start);
+          }
+          if (isLeaf) break;
+        }
+        if (position === limit) break;
+        const next = codes[position]!;
+        const child = (unit >>> 2) + next;
+        if (check[child] !== next) break;
+        unit = units[child]!;
+        position++;
+      }
+      taken += position - start;
+    }
+    steps += taken;
+    nextStart = lastStart;
+  }
+
+  /** Adds the tokens on the best path to `end`, and forgets it. */
+  function emit(end: number): void {
+    if (count + end > ids.length) {
+      const capacity = Math.max(ids.length * 2, count + end);
+      ids = grown(ids, capacity);
+      lengths = grown(lengths, capacity);
+    }
+    const first = count;
+    let previous = -1;
+    for (let position = end; position > 0; ) {
+      const link = back[position]!;
+      const length = link & LENGTH_MASK;
+      const id = link >>> LENGTH_BITS;
+      if (id === unknown && previous === unknown) {
+        lengths[count - 1]! += length;
+      } else {
+        ids[count] = id;
+        lengths[count] = length;
+        count++;
+      }
+      previous = id;
+      position -= length;
+      steps++;
+    }
+    // The path was followed from its end.
+    ids.subarray(first, count).reverse();
+    lengths.subarray(first, count).reverse();
+    if (wordEndsUnknown && ids[first] === unknown) {
+      lengths[first - 1]! += lengths[first]!;
+      ids.copyWithin(first, first + 1, count);
+      lengths.copyWithin(first, first + 1, count);
+      count--;
+    }
+    wordEndsUnknown = ids[count - 1] === unknown;
+  }
+
+  /** The last position that every path to a reached position of `[from, to]` goes through. */
+  function commonPosition(from: number, to: number): number {
+    let common = from;
+    for (let position = from + 1; position <= to; position++) {
+      if (best[position] === Number.NEGATIVE_INFINITY) continue;
+      let other = position;
+      while (other !== common) {
+        if (other > common) other -= back[other]! & LENGTH_MASK;
+        else common -= back[common]! & LENGTH_MASK;
+        steps++;
+      }
+    }
+    return common;
+  }
+
+  function beginWord(): void {
+    nextStart = 0;
+    lastCleared = 0;
+    best[0] = 0;
+    wordEndsUnknown = false;
+  }
+
+  beginWord();
+  return {
+    get codes() {
+      return codes;
+    },
+    get count() {
+      return count;
+    },
+    get ids() {
+      return ids;
+    },
+    get lengths() {
+      return lengths;
+    },
+    get steps() {
+      return steps;
+    },
+
+    reset() {
+      if (codes.length > KEPT_CODES) {
+        codes = new Uint16Array(INITIAL_CODES);
+        best = new Float64Array(INITIAL_CODES + 1);
+        back = new Uint32Array(INITIAL_CODES + 1);
+      }
+      if (ids.length > KEPT_CODES) {
+        ids = new Uint32Array(INITIAL_CODES);
+        lengths = new Uint32Array(INITIAL_CODES);
+      }
+      count = 0;
+      beginWord();
+    },
+
+    addSpecial(id) {
+      if (count === ids.length) {
+        ids = grown(ids, count * 2);
+        lengths = grown(lengths, count * 2);
+      }
+      ids[count] = id;
+      lengths[count] = 0;
+      count++;
+    },
+
+    endWord(length) {
+      relax(length, length);
+      emit(length);
+      beginWord();
+    },
+
+    settle(length) {
+      // Every piece that begins before `decided` is known now, so each path has its first position from there on in this window.
+      const decided = length - maxPieceLength;
+      relax(decided, length);
+      const settled = commonPosition(decided, decided + maxPieceLength - 1);
+      if (settled < length / 2) {
+        const capacity = codes.length * 2;
+        codes = grown(codes, capacity);
+        best = grown(best, capacity + 1);
+        back = grown(back, capacity + 1);
+        return length;
+      }
+      emit(settled);
+      codes.copyWithin(0, settled, length);
+      best.copyWithin(0, settled, length + 1);
+      back.copyWithin(0, settled, length + 1);
+      steps += length - settled;
+      nextStart -= settled;
+      lastCleared -= settled;
+      return length - settled;
+    },
+  };
+}
+
+function grown<T extends Uint16Array | Uint32Array | Float64Array>(array: T, capacity: number): T {
+  const larger = new (array.constructor as new (length: number) => T)(capacity);
+  larger.set(array as never);
+  return larger;
+}

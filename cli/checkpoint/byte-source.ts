@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { UserError } from '../user-error.ts';
 
 /** Random access to a checkpoint file, which may be larger than memory. Reads block: converting does nothing else meanwhile. */
@@ -16,17 +16,15 @@ export interface ByteSource {
 }
 
 export function openByteSource(path: string, name: string): ByteSource {
+  // Asked before it is opened: opening a pipe would wait for its writer.
+  if (!statSync(path).isFile()) throw new UserError(`${name}: not a regular file`);
   const fd = openSync(path, 'r');
-  const stat = fstatSync(fd);
-  if (!stat.isFile()) {
-    closeSync(fd);
-    throw new UserError(`${name}: not a regular file`);
-  }
+  const byteLength = fstatSync(fd).size;
   return {
     name,
-    byteLength: stat.size,
+    byteLength,
     read(offset, into) {
-      checkRange(name, stat.size, offset, into.length);
+      checkRange(name, byteLength, offset, into.length);
       for (let done = 0; done < into.length; ) {
         const count = readSync(fd, into, done, into.length - done, offset + done);
         if (count === 0) throw new UserError(`${name}: ends at byte ${offset + done}; it changed while it was read`);

@@ -32,7 +32,8 @@ export async function listStoredEntries(source: ByteSource): Promise<Map<string,
     return await readEntries(source);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`${source.name}: ${(error as Error).message}`, { cause: error });
+    const reason = (error as Error).message.replace(/\p{C}/gu, '?'); // yauzl's messages hold names as they stand
+    throw new UserError(`${source.name}: ${reason}`, { cause: error });
   }
 }
 

@@ -154,7 +154,10 @@ export function quantiseU4(weights: Float32Array, start: number, k: number, into
 const group = new Float64Array(GROUP_SIZE);
 const fit = { step: 0, minimum: 0, error: Infinity };
 
-/** Steps from 0.7 to 1 of the one that reaches from the smallest to the largest value, then every neighbour while that helps. */
+/**
+ * Steps from 0.8 of the one that reaches from the smallest to the largest value to half a step of the grid beyond it (where that is coarse, a step
+ * that meets its integers is best), each with five minima around the middle; then every neighbour while that helps.
+ */
 function fitGroup(): void {
   let smallest = Infinity;
   let largest = -Infinity;
@@ -167,11 +170,9 @@ function fitGroup(): void {
   const full = Math.ceil(((largest - smallest) * 16) / MAX_CODE);
   const stride = Math.max(1, full >> 5);
   const middle = (smallest + largest) / 2;
-  for (let step = Math.min(255, full); step >= 0.7 * full - 1 && step >= 0; step -= stride) {
+  for (let step = Math.min(255, full + 8); step >= 0.8 * full - 1 && step >= 0; step -= stride) {
     const minimum = Math.round(middle - (step * MAX_CODE) / 32);
-    tryGroup(step, minimum - 1);
-    tryGroup(step, minimum);
-    tryGroup(step, minimum + 1);
+    for (let m = minimum - 2; m <= minimum + 2; m++) tryGroup(step, m);
   }
   for (let error = Infinity; fit.error < error; ) {
     error = fit.error;
@@ -194,12 +195,11 @@ function tryGroup(step: number, minimum: number): void {
     const value = group[i]! - minimum;
     const difference = value - levels[nearestCode(value, stepInverse)]!;
     error += difference * difference;
+    if (error >= fit.error) return;
   }
-  if (error < fit.error) {
-    fit.step = step;
-    fit.minimum = minimum;
-    fit.error = error;
-  }
+  fit.step = step;
+  fit.minimum = minimum;
+  fit.error = error;
 }
 
 function nearestCode(value: number, stepInverse: number): number {

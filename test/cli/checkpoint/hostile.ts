@@ -76,23 +76,25 @@ export async function runHostileCases(
     if (elapsedMs > 1000) failures.push(`${target.kind} ${i}: took ${elapsedMs} ms`);
     const left = readdirSync(directory);
     if (left.length > 0) failures.push(`${target.kind} ${i}: left ${left}`);
-    if (i === Math.floor(count / 10)) liveBytes = measureLiveBytes();
+    if (i === Math.floor(count / 10)) liveBytes = await measureLiveBytes();
   }
   return {
     cases: count,
     accepted,
     slowestMs,
-    liveGrowthBytes: measureLiveBytes() - liveBytes,
+    liveGrowthBytes: (await measureLiveBytes()) - liveBytes,
     residentBytes: process.resourceUsage().maxRSS * 1024,
     failures,
   };
 }
 
-function measureLiveBytes(): number {
+async function measureLiveBytes(): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
-  collect();
-  collect(); // buffers are freed by the second one
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 50)); // buffers are freed beside the main thread
+  }
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }

@@ -19,8 +19,8 @@ export function nativeRoutes({ getEmbedder, log }: RouteDeps) {
 
   routes.post('/encode', async (c) => {
     const request = parseRequest(EncodeRequest, await readJsonBody(c.req.raw));
-    const embedder = await getEmbedder();
     const { texts, options } = planEncode(request);
+    const embedder = await getEmbedder();
     const format = {
       encoding: request.encoding_format,
       colbertSize: embedder.manifest.architecture.colbertSize,

@@ -10,11 +10,14 @@ type Issue = v.BaseIssue<unknown>;
  * @throws ServiceError naming the field as the caller wrote it, such as `texts[3]`; never with what the field held.
  */
 export function parseRequest<Schema extends v.GenericSchema>(schema: Schema, body: unknown): v.InferOutput<Schema> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new ServiceError('bad_request', `the body must be a JSON object, not ${typeName(body)}`);
+  }
   const result = v.safeParse(schema, body, { abortEarly: true });
   if (result.success) return result.output;
   const { issue, path } = deepest(result.issues[0]);
-  const param = path.length > 0 ? paramOf(path) : undefined;
-  throw new ServiceError(codeOf(issue), describe(issue, param), param ? { param } : {});
+  const param = paramOf(path);
+  throw new ServiceError(codeOf(issue), describe(issue, param), { param });
 }
 
 /** Of a union, the branch that got furthest: a number inside a list of texts is about the number, not about the list. */
@@ -38,10 +41,9 @@ function codeOf({ kind, type, input }: Issue): ErrorCode {
   return 'bad_request';
 }
 
-function describe(issue: Issue, param: string | undefined): string {
+function describe(issue: Issue, param: string): string {
   if (issue.kind === 'validation') return `${param} ${issue.message}`;
   if (issue.expected === 'never') return `${param} is not a known field; docs/api.md lists them`;
-  if (param === undefined) return 'the body must be a JSON object';
   if (issue.input === undefined) return `${param} is missing`;
   return `${param} must be ${NAMES[issue.expected ?? ''] ?? `one of ${issue.expected}`}, not ${typeName(issue.input)}`;
 }
@@ -52,7 +54,6 @@ const NAMES: Readonly<Record<string, string>> = {
   number: 'a number',
   boolean: 'true or false',
   Array: 'a list',
-  Object: 'an object',
   '(string | Array)': 'a string or a list of strings',
 };
 

@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * From the bottom to the top: what lies in a layer may import from layers below it and from itself. Peers stand in one list and do not import
+ * each other.
+ */
+const LAYERS: readonly (readonly string[])[] = [
+  ['errors.ts', 'limits.ts', 'text-rules.ts', 'keep-value.ts'],
+  ['kernel', 'tokenizer', 'format', 'float32-text.ts'],
+  ['shards', 'vector-json.ts'],
+  ['engine'],
+  ['heads'],
+  ['scoring'],
+  ['embedder.ts', 'documents'],
+  ['compute-score.ts', 'embedding-json.ts'],
+  ['routes', 'jobs'],
+  ['app.ts'],
+  ['worker.ts'],
+];
+/** Platform modules that a file may import. */
+const PLATFORM: Readonly<Record<string, readonly string[]>> = { 'worker.ts': ['node:crypto'] };
+
+const filesBelow = (directory: string) =>
+  readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => join(directory, name));
+const importsOf = (file: string) => {
+  const source = readFileSync(join(root, file), 'utf8');
+  return [...source.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;'"]*?from\s*'([^']+)'|\bimport\(\s*'([^']+)'/g)].map(
+    (match) => match[1] ?? match[2]!,
+  );
+};
+/** What a file of `src` belongs to: its directory right below, or itself. */
+const unitOf = (file: string) => relative('src', file).split('/')[0]!;
+const layerOf = (unit: string) => LAYERS.findIndex((units) => units.includes(unit));
+const resolve = (file: string, specifier: string) => join(dirname(file), specifier);
+
+describe('src', () => {
+  const files = filesBelow('src');
+
+  it('has a place in the layers for every file', () => {
+    expect(files.filter((file) => layerOf(unitOf(file)) < 0)).toEqual([]);
+    expect(files.length).toBeGreaterThan(40);
+  });
+
+  it('imports one way only', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      const unit = unitOf(file);
+      for (const specifier of importsOf(file).filter((name) => name.startsWith('.'))) {
+        const target = resolve(file, specifier);
+        if (!target.startsWith('src/')) continue; // build/ and package.json: below everything
+        const targetUnit = unitOf(target);
+        if (targetUnit !== unit && layerOf(targetUnit) >= layerOf(unit)) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('imports libraries and the platform only where they belong', () => {
+    const wrong: string[] = [];
+    for (const file of files) {
+      for (const specifier of importsOf(file).filter((name) => !name.startsWith('.'))) {
+        const isRouteLibrary = /^(hono|valibot)(\/|$)/.test(specifier);
+        const mayUse = isRouteLibrary
+          ? layerOf(unitOf(file)) >= layerOf('routes')
+          : PLATFORM[unitOf(file)]?.includes(specifier);
+        if (!mayUse) wrong.push(`${file} imports ${specifier}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('reads the environment in worker.ts alone', () => {
+    const readers = files.filter((file) => /\benv\b|\bprocess\b|\bEnv\b/.test(withoutComments(file)));
+    expect(readers.filter((file) => file !== 'src/worker.ts' && file !== 'src/kernel/kernel.ts')).toEqual([]);
+    // There `env` is the name under which a wasm module imports its memory.
+    expect(withoutComments('src/kernel/kernel.ts').match(/\benv\b.*/g)).toEqual(['env: { memory } });']);
+  });
+});
+
+describe('the tree', () => {
+  it('imports from cli what lies below the routes', () => {
+    const wrong: string[] = [];
+    for (const file of filesBelow('cli')) {
+      for (const specifier of importsOf(file).filter((name) => name.startsWith('.'))) {
+        const target = resolve(file, specifier);
+        const isAbove = target.startsWith('src/') && layerOf(unitOf(target)) >= layerOf('routes');
+        if (isAbove || /^(test|scripts)\//.test(target)) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('keeps assembly to itself', () => {
+    const outside = filesBelow('assembly').filter((file) =>
+      importsOf(file).some((specifier) => !/^\.\/[\w-]+$/.test(specifier)),
+    );
+    expect(outside).toEqual([]);
+  });
+
+  it('has no file that re-exports others', () => {
+    const barrels = filesBelow('src').filter((file) =>
+      /\nexport\s+(\*|\{[^}]*\})\s+from/.test(`\n${withoutComments(file)}`),
+    );
+    expect(barrels).toEqual([]);
+  });
+});
+
+function withoutComments(file: string): string {
+  return readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
+}

@@ -1,7 +1,7 @@
 import { createEncoder, type EncodedPass } from './engine/encoder.ts';
-import { createGate, type Lease } from './engine/gate.ts';
+import { createGathering, type Lease } from './engine/gathering.ts';
 import type { Span } from './engine/pass.ts';
-import { planPasses } from './engine/pass-plan.ts';
+import { PASS_TOKENS, planPasses } from './engine/pass-plan.ts';
 import { ServiceError } from './errors.ts';
 import { fingerprintOf } from './format/fingerprint.ts';
 import { TOKENIZER_FILE } from './format/layout.ts';
@@ -84,6 +84,12 @@ interface EncodedText {
   readonly truncated: boolean;
 }
 
+/** What one caller has in a pass. */
+interface PassWork {
+  readonly texts: readonly EncodedText[];
+  readonly options: EmbedOptions;
+}
+
 /** Text → embeddings; the one place where tokenizer, engine and heads meet. */
 export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
   const { manifest, shards, wait, planBytes = LIMITS.planBytes } = deps;
@@ -91,7 +97,6 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
   const kernel = createKernel(deps.kernel, planBytes, deps.dotPath);
   const encoder = createEncoder({ manifest, shards, kernel, planBytes, wait });
   const heads = createHeads(kernel, manifest);
-  const gate = createGate({ maxWaiting: MAX_WAITING, leaseMs: LEASE_MS, wait });
 
   const tokenize = (texts: readonly string[], options: EmbedOptions): EncodedText[] => {
     const { maxTokens: modelMaximum } = manifest.architecture;
@@ -123,21 +128,28 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     ...(options.hiddenState && { hiddenState: heads.hiddenState(encoded, span) }),
   });
 
-  const runPass = async (
-    texts: readonly EncodedText[],
-    options: EmbedOptions,
-    lease: Lease,
-    signal?: AbortSignal,
-  ): Promise<Embedding[]> => {
+  /** One pass: the texts of every work in it side by side, each work finished as its own caller asked. */
+  const runPass = async (works: readonly PassWork[], lease: Lease): Promise<Embedding[][]> => {
     const encoded = await encoder.encode(
-      texts.map(({ tokenIds }) => tokenIds),
-      { check: lease.renew, signal },
+      works.flatMap(({ texts }) => texts.map(({ tokenIds }) => tokenIds)),
+      lease.renew,
     );
-    const embeddings: Embedding[] = [];
-    for (const [index, span] of encoded.pass.spans.entries())
-      embeddings.push(await finish(encoded, span, texts[index]!, options));
-    return embeddings;
+    const spans = encoded.pass.spans.values();
+    const results: Embedding[][] = [];
+    for (const { texts, options } of works) {
+      const embeddings: Embedding[] = [];
+      for (const text of texts) embeddings.push(await finish(encoded, spans.next().value!, text, options));
+      results.push(embeddings);
+    }
+    return results;
   };
+  const gathering = createGathering<PassWork, Embedding[]>({
+    maxWaiting: MAX_WAITING,
+    passCapacity: PASS_TOKENS,
+    leaseMs: LEASE_MS,
+    wait,
+    run: runPass,
+  });
 
   async function* embedEach(
     texts: readonly string[],
@@ -146,21 +158,12 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
   ): AsyncGenerator<Embedding> {
     const encodedTexts = tokenize(texts, options);
     const passes = planPasses(encodedTexts.map(({ tokenIds }) => tokenIds.length));
-    for (const pass of passes) encoder.plan(pass.map((index) => encodedTexts[index]!.tokenIds.length));
-    for (const pass of passes) {
-      const lease = await gate.acquire(signal);
-      let embeddings: Embedding[];
-      try {
-        embeddings = await runPass(
-          pass.map((index) => encodedTexts[index]!),
-          options,
-          lease,
-          signal,
-        );
-      } finally {
-        lease.release();
-      }
-      yield* embeddings;
+    const worksTokens = passes.map((pass) => pass.map((index) => encodedTexts[index]!.tokenIds.length));
+    for (const tokens of worksTokens) encoder.plan(tokens);
+    for (const [index, pass] of passes.entries()) {
+      const work = { texts: pass.map((text) => encodedTexts[text]!), options };
+      const tokens = worksTokens[index]!.reduce((sum, count) => sum + count, 0);
+      yield* await gathering.submit(work, tokens, signal);
     }
   }
 

@@ -37,15 +37,13 @@ export interface EncodedPass {
   readonly pace: Pace;
 }
 
-export interface EncodeHooks {
-  /** Called between pieces of work; throws where the pass must end. */
-  readonly check?: () => void;
-  readonly signal?: AbortSignal | undefined;
-}
-
 export interface Encoder {
-  /** Token ids a text → the last hidden state, f32 [tokens, hidden] at `plan.hidden`. One call at a time: see `gate.ts`. */
-  encode(texts: readonly Uint32Array[], hooks?: EncodeHooks): Promise<EncodedPass>;
+  /**
+   * Token ids a text → the last hidden state, f32 [tokens, hidden] at `plan.hidden`. One call at a time: see `gathering.ts`.
+   *
+   * @param check Called between pieces of work; throws where the pass must end.
+   */
+  encode(texts: readonly Uint32Array[], check?: () => void): Promise<EncodedPass>;
   /** @throws ServiceError `budget_exceeded` as `planMemory` does, before anything is read. */
   plan(textTokens: readonly number[]): MemoryPlan;
 }
@@ -76,7 +74,7 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
 
   return {
     plan,
-    async encode(texts, { check, signal } = {}) {
+    async encode(texts, check) {
       const token = ++currentPass;
       const pass = createPass(texts);
       const memory = plan(texts.map((ids) => ids.length));
@@ -84,7 +82,6 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
       slots.keepOnly(memory.slotCount);
 
       const ensureOwner = (): void => {
-        signal?.throwIfAborted();
         if (token !== currentPass)
           throw new ServiceError('overloaded', 'the pass gave way to another; try again', { retryAfterSeconds: 1 });
         check?.();
@@ -104,8 +101,8 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
       );
       try {
         if (!fixedLoaded) {
-          await load(EMBEDDINGS_FILE, memory.embeddings, embeddings.byteLength, signal);
-          await load(HEADS_FILE, memory.heads, heads.byteLength, signal);
+          await load(EMBEDDINGS_FILE, memory.embeddings, embeddings.byteLength);
+          await load(HEADS_FILE, memory.heads, heads.byteLength);
           fixedLoaded = true;
         }
         await embedTokens(kernel, memory, tables, pass, load);

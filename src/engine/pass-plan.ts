@@ -2,7 +2,7 @@
  * Tokens of several texts in one pass. A larger pass shares each layer's read among more tokens, but beyond some hundred the arithmetic
  * takes longer than the read, and the memory is better spent on resident layers.
  */
-const PASS_TOKENS = 1024;
+export const PASS_TOKENS = 1024;
 
 /**
  * Cuts a batch into passes of consecutive texts; a text longer than a pass is one by itself.

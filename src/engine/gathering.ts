@@ -1,0 +1,158 @@
+import { ServiceError } from '../errors.ts';
+
+/** The right to use the engine. It ends by itself where it is not renewed: a cancelled request runs no `finally`. */
+export interface Lease {
+  /** Called between pieces of work. @throws ServiceError `overloaded` where the lease has run out or its owner has gone. */
+  renew(): void;
+}
+
+export interface GatheringOptions<Work, Result> {
+  /** Callers that may wait; the next one is refused. */
+  readonly maxWaiting: number;
+  /** What one pass may hold, in units of `cost`; a work that costs more has a pass of its own. */
+  readonly passCapacity: number;
+  /** Silence after which the holder counts as gone: longer than any one kernel call, or read. */
+  readonly leaseMs: number;
+  /** Lets at least `ms` pass. */
+  readonly wait: (ms: number) => Promise<void>;
+  /** Runs one pass: a result for each work, in their order. Plain values only, as they cross from one request to another. */
+  readonly run: (works: readonly Work[], lease: Lease) => Promise<readonly Result[]>;
+}
+
+/** One engine, many callers. */
+export interface Gathering<Work, Result> {
+  /**
+   * @param cost The work's tokens.
+   * @throws ServiceError `overloaded` at once where too many wait; what `run` throws; the signal's reason where the caller has gone.
+   */
+  submit(work: Work, cost: number, signal?: AbortSignal): Promise<Result>;
+}
+
+interface Job<Work, Result> {
+  readonly work: Work;
+  readonly cost: number;
+  /** When its caller last looked. */
+  seenAt: number;
+  /** The pass that has it, 0 while it waits. */
+  pass: number;
+  failures: number;
+  outcome?: { readonly value: Result } | { readonly error: unknown };
+}
+
+/** How often a caller looks for its result, or for its turn. */
+const POLL_MS = 4;
+/** Before a pass begins: time for callers that arrive together to be in it. */
+const GATHER_MS = 1;
+/** Silence after which a waiting caller counts as gone. */
+const STALE_MS = 2000;
+/** A caller leads one pass itself before another's failure becomes its own. */
+const MAX_FAILURES = 2;
+
+/**
+ * Runs works in passes: whoever finds the engine free leads, and takes along what waits. Callers share values, never promises: each polls
+ * its own job, so that a leader that is cancelled, and runs no `finally`, leaves nobody hanging; its lease runs out (or its signal ends it at
+ * once) and the next caller takes the work over.
+ */
+export function createGathering<Work, Result>(options: GatheringOptions<Work, Result>): Gathering<Work, Result> {
+  const { maxWaiting, passCapacity, leaseMs, wait, run } = options;
+  const jobs = new Set<Job<Work, Result>>();
+  let passes = 0;
+  /** The pass that holds the engine, 0 for none. */
+  let current = 0;
+  let leader: Job<Work, Result> | undefined;
+  let renewedAt = 0;
+
+  const endPass = (pass: number): void => {
+    if (current !== pass) return;
+    current = 0;
+    for (const job of jobs) if (job.pass === pass) job.pass = 0;
+  };
+  const endIfSilent = (): void => {
+    if (!current || Date.now() - renewedAt <= leaseMs) return;
+    endPass(current);
+    if (leader) jobs.delete(leader); // it comes back by itself if its caller still looks
+  };
+  /** Waiting jobs whose callers still look, oldest first. */
+  const waiting = (): Job<Work, Result>[] => {
+    const now = Date.now();
+    for (const job of jobs) if (!job.pass && !job.outcome && now - job.seenAt > STALE_MS) jobs.delete(job);
+    return [...jobs].filter((job) => !job.pass && !job.outcome);
+  };
+
+  /** Leads one pass with `own` in it, and leaves an outcome with every job it took. */
+  const lead = async (own: Job<Work, Result>, signal?: AbortSignal): Promise<void> => {
+    const pass = ++passes;
+    current = pass;
+    leader = own;
+    renewedAt = Date.now();
+    const renew = (): void => {
+      signal?.throwIfAborted();
+      if (current !== pass) {
+        throw new ServiceError('overloaded', 'the pass took too long and gave way to another; try again', {
+          retryAfterSeconds: 1,
+        });
+      }
+      renewedAt = Date.now();
+    };
+    const stop = () => endPass(pass);
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      own.pass = pass;
+      await wait(GATHER_MS);
+      renew();
+      const taken = fitting([own, ...waiting()], passCapacity);
+      for (const job of taken) job.pass = pass;
+      try {
+        const results = await run(
+          taken.map(({ work }) => work),
+          { renew },
+        );
+        renew();
+        for (const [index, job] of taken.entries()) job.outcome = { value: results[index]! };
+      } catch (error) {
+        if (current !== pass) return; // the jobs wait again
+        for (const job of taken) if (job === own || ++job.failures === MAX_FAILURES) job.outcome = { error };
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      endPass(pass);
+    }
+  };
+
+  return {
+    async submit(work, cost, signal) {
+      signal?.throwIfAborted();
+      endIfSilent();
+      const ahead = waiting().length;
+      if (ahead >= maxWaiting) {
+        throw new ServiceError('overloaded', `${ahead} requests are waiting; try again later`, {
+          retryAfterSeconds: 1,
+        });
+      }
+      const job: Job<Work, Result> = { work, cost, seenAt: Date.now(), pass: 0, failures: 0 };
+      jobs.add(job);
+      signal?.addEventListener('abort', () => jobs.delete(job), { once: true });
+      while (!job.outcome) {
+        endIfSilent();
+        jobs.add(job); // it may have counted as gone while the isolate was busy
+        job.seenAt = Date.now();
+        if (!current && waiting()[0] === job) await lead(job, signal);
+        else await wait(POLL_MS);
+        signal?.throwIfAborted();
+      }
+      jobs.delete(job);
+      if ('error' in job.outcome) throw job.outcome.error;
+      return job.outcome.value;
+    },
+  };
+}
+
+/** The first job, and of the others as many as fit, in order. */
+function fitting<J extends { readonly cost: number }>(jobs: readonly J[], capacity: number): J[] {
+  let cost = 0;
+  return jobs.filter((job, index) => {
+    if (index > 0 && cost + job.cost > capacity) return false;
+    cost += job.cost;
+    return true;
+  });
+}

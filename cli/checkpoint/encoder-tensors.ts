@@ -24,7 +24,9 @@ export function encoderTensors(checkpoint: Checkpoint, config: EncoderConfig): C
     const plain = name.startsWith(config.prefix) ? name.slice(config.prefix.length) : name;
     if (LEFT_OUT.test(plain)) continue;
     if (stored.has(plain))
-      throw new UserError(`${checkpoint.name}: ${plain} is there with and without the prefix ${config.prefix}`);
+      throw new UserError(
+        `${checkpoint.name}: ${JSON.stringify(plain)} is there with and without the prefix ${config.prefix}`,
+      );
     stored.set(plain, name);
   }
   const wanted = wantedShapes(config);

@@ -105,7 +105,7 @@ function parseTensors(
   for (const { name, begin, end } of spans) {
     if (begin !== at)
       throw new UserError(
-        `${file}: tensor ${name} begins at ${begin}, the one before ends at ${at}: a gap or an overlap`,
+        `${file}: tensor ${JSON.stringify(name)} begins at ${begin}, the one before ends at ${at}: a gap or an overlap`,
       );
     at = end;
   }

@@ -28,7 +28,7 @@ export function describeModel(manifest: Manifest, fingerprint: string): string[]
     `upstream     ${model.upstream}, revision ${model.revision ?? 'unknown'}, licence ${model.licence}`,
     `fingerprint  ${fingerprint}`,
     `encoder      ${a.layerCount} layers, hidden ${a.hiddenSize}, intermediate ${a.intermediateSize}, ${a.headCount} heads of ${a.hiddenSize / a.headCount}`,
-    `positions    ${a.positionCount} rows, the first used ${a.positionOffset}; at most ${a.maxTokens} tokens a text`,
+    `tokens       at most ${a.maxTokens} a text; ${a.positionCount} position rows, the first one used is ${a.positionOffset}`,
     `vocabulary   ${a.vocabularySize} pieces; <s> ${t.bos}, <pad> ${t.pad}, </s> ${t.eos}, <unk> ${t.unknown}`,
     `ColBERT      ${a.colbertSize} dimensions`,
     `preset       ${manifest.preset}`,

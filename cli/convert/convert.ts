@@ -17,7 +17,7 @@ import { checkTensor, encoderTensors } from '../checkpoint/encoder-tensors.ts';
 import { UserError } from '../user-error.ts';
 import { encodeEmbeddings, encodeHeads, encodeLayer, encodePositionPages, encodeWordPages } from './encode-model.ts';
 import { createModelWriter, type ModelWriter } from './model-writer.ts';
-import { readTokenizerSource, type TokenizerSource } from './tokenizer.ts';
+import { type BuiltTokenizer, buildTokenizer, readTokenizerSource } from './tokenizer.ts';
 
 export type Preset = Manifest['preset'];
 
@@ -25,13 +25,6 @@ const PRESET_WEIGHTS: Readonly<Record<Preset, WeightType>> = { q8: 'u7', q4: 'u4
 
 /** Rows a page: a page of BGE-M3's words is then 66 KB, and a question touches some 15 of them. */
 const PAGE_ROWS = 64;
-
-/** `tokenizer.bin` and what the manifest and the checks need to know of it. */
-export interface BuiltTokenizer {
-  readonly bytes: Uint8Array;
-  readonly pieceCount: number;
-  readonly ids: Manifest['tokenizer'];
-}
 
 /** Everything a model directory is made of; tensors are read when their turn comes. */
 export interface ModelSources {
@@ -113,7 +106,8 @@ export interface ConvertOptions {
   readonly revision?: string | undefined;
   /** By default that of the upstream model where it is known, else `unknown`. */
   readonly licence?: string | undefined;
-  readonly buildTokenizer: (source: TokenizerSource) => BuiltTokenizer;
+  /** Another one for tests of everything else. */
+  readonly buildTokenizer?: typeof buildTokenizer;
   readonly onProgress?: OnProgress;
   /** Stops the conversion between two files; nothing is left behind. */
   readonly signal?: AbortSignal;
@@ -142,10 +136,10 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
     const architecture = withColbertSize(config, colbert.tensors.get('weight')?.shape[0] ?? 0);
     checkTensor(colbert, 'weight', [architecture.colbertSize, config.hiddenSize]);
     checkTensor(colbert, 'bias', [architecture.colbertSize]);
-    const tokenizer = options.buildTokenizer(readTokenizerSource(directory));
-    if (tokenizer.pieceCount !== config.vocabularySize) {
+    const tokenizer = (options.buildTokenizer ?? buildTokenizer)(readTokenizerSource(directory));
+    if (tokenizer.vocabularySize !== config.vocabularySize) {
       throw new UserError(
-        `config.json: vocab_size is ${config.vocabularySize}, the tokenizer has ${tokenizer.pieceCount} pieces; are they of one model?`,
+        `config.json: vocab_size is ${config.vocabularySize}, the tokenizer has ${tokenizer.vocabularySize} pieces; are they of one model?`,
       );
     }
     planModel(architecture, options.preset);

@@ -1,13 +1,26 @@
+import type { Manifest } from '../../src/format/manifest.ts';
+import { parseVocabulary } from '../../src/tokenizer/vocabulary.ts';
 import type { CheckpointDirectory } from '../checkpoint/directory.ts';
+import { buildVocabulary, type TokenizerSource } from '../tokenizer/build.ts';
 import { UserError } from '../user-error.ts';
 
 /** bge-m3's tokenizer.json has 17 MB; a vocabulary that needs more is not one of XLM-R's. */
 const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024;
 
-/** What a tokenizer is built from: see `buildVocabulary`. */
-export type TokenizerSource =
-  | { readonly kind: 'tokenizer.json'; readonly json: unknown }
-  | { readonly kind: 'sentencepiece'; readonly bytes: Uint8Array };
+/** `tokenizer.bin` and what the manifest and the checks need to know of it. */
+export interface BuiltTokenizer {
+  readonly bytes: Uint8Array;
+  readonly vocabularySize: number;
+  readonly ids: Manifest['tokenizer'];
+}
+
+/** @throws UserError if the tokenizer is not one of XLM-R's kind. */
+export function buildTokenizer(source: TokenizerSource): BuiltTokenizer {
+  const bytes = buildVocabulary(source);
+  const { vocabularySize, special } = parseVocabulary(bytes);
+  const { bos, pad, eos, unknown } = special;
+  return { bytes, vocabularySize, ids: { bos, pad, eos, unknown } };
+}
 
 /**
  * `tokenizer.json`, else `sentencepiece.bpe.model`.

@@ -177,7 +177,7 @@ function convertTarget(random: () => number): Target {
           name: 'mutant',
           buildTokenizer: () => ({
             bytes: new Uint8Array(64),
-            pieceCount: TINY_CONFIG.vocab_size,
+            vocabularySize: TINY_CONFIG.vocab_size,
             ids: { bos: 0, pad: 1, eos: 2, unknown: 3 },
           }),
         });

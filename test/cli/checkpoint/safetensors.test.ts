@@ -89,12 +89,12 @@ describe('openSafetensors', () => {
     [
       'overlapping tensors',
       safetensorsFile({ ...tensor({}), b: { dtype: 'F32', shape: [1], data_offsets: [4, 8] } }, eight),
-      /b begins at 4, the one before ends at 8/,
+      /"b" begins at 4, the one before ends at 8/,
     ],
     [
       'a gap',
       safetensorsFile(tensor({ shape: [1], data_offsets: [4, 8] }), eight),
-      /a begins at 4, the one before ends at 0/,
+      /"a" begins at 4, the one before ends at 0/,
     ],
     [
       'a shape whose product overflows',

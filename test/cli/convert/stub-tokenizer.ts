@@ -1,5 +1,5 @@
-import type { BuiltTokenizer } from '../../../cli/convert/convert.ts';
-import type { TokenizerSource } from '../../../cli/convert/tokenizer.ts';
+import type { BuiltTokenizer } from '../../../cli/convert/tokenizer.ts';
+import type { TokenizerSource } from '../../../cli/tokenizer/build.ts';
 
 /** Stands in where the tokenizer is not what is tested: `{"pieces": N}` has N pieces, `{}` 16, a real tokenizer.json as many as its vocabulary. */
 export function stubTokenizer(source: TokenizerSource): BuiltTokenizer {
@@ -7,7 +7,7 @@ export function stubTokenizer(source: TokenizerSource): BuiltTokenizer {
     source.kind === 'tokenizer.json' ? (source.json as { pieces?: number; model?: { vocab: unknown[] } }) : {};
   return {
     bytes: new Uint8Array(64),
-    pieceCount: json.model?.vocab.length ?? json.pieces ?? 16,
+    vocabularySize: json.model?.vocab.length ?? json.pieces ?? 16,
     ids: { bos: 0, pad: 1, eos: 2, unknown: 3 },
   };
 }

@@ -1,9 +1,11 @@
 import { lexicalWeights } from '../../src/heads/lexical-weights.ts';
 import { attention, gelu, layerNorm, linear, unitRows } from '../../src/kernel/scalar.ts';
 import { type Checkpoint, rowLength } from '../checkpoint/checkpoint.ts';
-import type { EncoderConfig } from '../checkpoint/encoder-config.ts';
+import { openCheckpointDirectory } from '../checkpoint/directory.ts';
+import { type EncoderConfig, parseEncoderConfig } from '../checkpoint/encoder-config.ts';
 import {
   EMBEDDINGS_NORM,
+  encoderTensors,
   layerTensor,
   POSITION_EMBEDDINGS,
   TOKEN_TYPE_EMBEDDINGS,
@@ -25,6 +27,19 @@ export interface ReferenceModel {
   readonly encoder: Checkpoint;
   readonly sparse: Checkpoint;
   readonly colbert: Checkpoint;
+}
+
+/** Opens a Hugging Face directory with its two heads. @throws UserError for whatever is wrong with it. */
+export async function openReference(directory: string): Promise<ReferenceModel> {
+  const checkpoint = openCheckpointDirectory(directory);
+  const config = parseEncoderConfig(checkpoint.readJson('config.json'));
+  const encoder = encoderTensors(await checkpoint.openEncoder(), config);
+  return {
+    config,
+    encoder,
+    sparse: await checkpoint.openHead('sparse_linear.pt'),
+    colbert: await checkpoint.openHead('colbert_linear.pt'),
+  };
 }
 
 /**

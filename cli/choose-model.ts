@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MANIFEST_FILE } from '../src/format/layout.ts';
+import { makeMicroModel } from './micro-model.ts';
+
+const projectRoot = fileURLToPath(new URL('..', import.meta.url));
+const PLACES = ['model-shards/bge-m3', 'model-shards/demo'];
+
+/**
+ * The model directory to use: `given`, else MODEL in the environment, else model-shards/bge-m3, else model-shards/demo. The choice is printed
+ * to stderr.
+ */
+export async function chooseModel(given: string | undefined): Promise<string> {
+  const { directory, reason } = (await find(given)) satisfies Choice;
+  process.stderr.write(`model: ${relative('', directory) || '.'} (${reason})\n`);
+  return directory;
+}
+
+interface Choice {
+  readonly directory: string;
+  readonly reason: string;
+}
+
+async function find(given: string | undefined): Promise<Choice> {
+  if (given !== undefined) return { directory: given, reason: '--model' };
+  const { MODEL } = process.env;
+  if (MODEL) return { directory: MODEL, reason: 'MODEL' };
+  for (const place of PLACES) {
+    const directory = join(projectRoot, place);
+    if (existsSync(join(directory, MANIFEST_FILE))) return { directory, reason: 'the default' };
+  }
+  return { directory: await makeMicroModel(projectRoot), reason: 'RANDOM WEIGHTS, for testing arithmetic only' };
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { defineCommand } from 'citty';
+import { fingerprintOf } from '../../src/format/fingerprint.ts';
+import { chooseModel } from '../choose-model.ts';
+import { parsePort } from '../parse-options.ts';
+import { stageModel } from '../stage-model.ts';
+import { UserError } from '../user-error.ts';
+
+const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
+/** `assets.directory` of wrangler.toml. */
+export const ASSETS_DIRECTORY = join(projectRoot, 'dist/assets');
+
+export const devCommand = defineCommand({
+  meta: { name: 'dev', description: 'Serve a model on this machine, in the runtime of Cloudflare Workers' },
+  args: {
+    model: { type: 'string', valueHint: 'DIR', description: 'Model directory' },
+    port: { type: 'string', default: '8787', valueHint: 'N', description: 'Port on localhost' },
+    assets: { type: 'string', valueHint: 'DIR', description: 'Where to stage the model; default dist/assets' },
+  },
+  async run({ args }) {
+    const port = parsePort(args.port);
+    await checkPort(port);
+    const assets = args.assets ?? ASSETS_DIRECTORY;
+    const manifest = stageModel(await chooseModel(args.model), assets);
+    const server = startWrangler(port, assets);
+    let isStopping = false;
+    stopWithUs(server, () => {
+      isStopping = true;
+    });
+    if (await untilHealthy(port, server)) {
+      const fingerprint = await fingerprintOf(manifest);
+      console.log(`\n${describe(port, `${manifest.model.name}, ${manifest.preset}, fingerprint ${fingerprint}`)}\n`);
+    }
+    if (isRunning(server)) await once(server, 'exit');
+    process.exitCode = isStopping ? 0 : (server.exitCode ?? 1);
+  },
+});
+
+/** @throws UserError where something listens on the port already: wrangler would pick another one. */
+async function checkPort(port: number): Promise<void> {
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, '127.0.0.1'), 'listening');
+  } catch (cause) {
+    throw new UserError(`port ${port} is in use; choose another with --port`, { cause });
+  }
+  probe.close();
+  await once(probe, 'close');
+}
+
+/** In a process group of its own, so that wrangler's own children can be ended with it. */
+function startWrangler(port: number, assets: string): ChildProcess {
+  const wrangler = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js');
+  const options = ['--port', String(port), '--assets', assets, '--show-interactive-dev-session=false'];
+  return spawn(process.execPath, [wrangler, 'dev', ...options], {
+    cwd: projectRoot,
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      WRANGLER_SEND_METRICS: 'false',
+      CLOUDFLARE_CF_FETCH_ENABLED: 'false', // it would ask Cloudflare for an example of request.cf
+      WRANGLER_HIDE_BANNER: 'true',
+    },
+  });
+}
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** wrangler takes about one second to end by itself. */
+const PATIENCE_MS = 5000;
+
+const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
+
+function stopWithUs(server: ChildProcess, onStop: () => void): void {
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => {
+      onStop();
+      signalGroup(server, signal);
+      setTimeout(() => signalGroup(server, 'SIGKILL'), PATIENCE_MS).unref();
+    });
+  }
+  process.on('exit', () => signalGroup(server, 'SIGKILL'));
+}
+
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // nobody of the group is left
+  }
+}
+
+const STARTING_MS = 150;
+const BROKEN_MS = 3000;
+
+/** Asks until the model is loaded; what is wrong with it is printed once. */
+async function untilHealthy(port: number, server: ChildProcess): Promise<boolean> {
+  let shown = '';
+  while (isRunning(server)) {
+    await sleep(shown === '' ? STARTING_MS : BROKEN_MS);
+    const response = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
+    if (response?.ok) return true;
+    const problem = problemIn(await response?.text());
+    if (problem && problem !== shown) console.error(`m3edge: the model cannot be served: ${problem}`);
+    shown = problem ?? shown;
+  }
+  return false;
+}
+
+/** The message of our own error body; wrangler answers in text while the Worker does not build. */
+function problemIn(body: string | undefined): string | undefined {
+  try {
+    return JSON.parse(body ?? '').error.message;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(port: number, model: string): string {
+  const url = `http://localhost:${port}`;
+  return `m3edge serves ${model}
+  ${url}
+  curl -s ${url}/encode -H 'content-type: application/json' \\
+    -d '{"texts": ["What is BGE M3?"], "return_sparse": true}'`;
+}

@@ -1,3 +1,4 @@
+export { checksum } from './checksum';
 export { selectDot } from './dot';
 export { gemm, unpackPanel } from './gemm';
 export { quantizeRows } from './quantize';

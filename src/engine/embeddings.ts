@@ -1,75 +1,77 @@
 import { ServiceError } from '../errors.ts';
-import { planPageLayout, positionPageFile, type TableLayout, wordPageFile } from '../format/layout.ts';
+import { planPageLayout, planTableLayout, positionPageFile, type TableLayout, wordPageFile } from '../format/layout.ts';
+import type { Manifest } from '../format/manifest.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import type { MemoryPlan } from './memory-plan.ts';
-import { PAGE_BUFFERS } from './memory-plan.ts';
+import { type HotPages, type MemoryPlan, PAGE_BUFFERS } from './memory-plan.ts';
 import type { Pass } from './pass.ts';
 
 /** Copies a whole shard to `address`; rejects where it cannot be read, or the pass has lost the engine. */
 export type LoadShard = (name: string, address: number, byteLength: number, signal?: AbortSignal) => Promise<void>;
 
+/** A table of the model, and which of its hot pages are in memory. */
+interface Table {
+  readonly layout: TableLayout;
+  readonly fileOf: (page: number) => string;
+  /** Pages, all among the hot ones, that have been read. */
+  readonly resident: Set<number>;
+}
+
 export interface EmbeddingTables {
-  readonly words: TableLayout;
-  readonly positions: TableLayout;
+  readonly words: Table;
+  readonly positions: Table;
   readonly positionOffset: number;
 }
 
-/** Tokens that need a row of the same page. */
-interface PageUse {
-  readonly page: number;
-  readonly tokens: number[];
+export function createEmbeddingTables({ architecture, wordTable, positionTable }: Manifest): EmbeddingTables {
+  const { vocabularySize, positionCount, positionOffset, hiddenSize } = architecture;
+  const words = planTableLayout(vocabularySize, wordTable.pageRows, wordTable.type, hiddenSize);
+  const positions = planTableLayout(positionCount, positionTable.pageRows, positionTable.type, hiddenSize);
+  return {
+    words: { layout: words, fileOf: wordPageFile, resident: new Set() },
+    positions: { layout: positions, fileOf: positionPageFile, resident: new Set() },
+    positionOffset,
+  };
 }
 
 /**
- * hidden[t] = word row of ids[t] + position row of t, f32 [tokens, hidden]; every page is read once, whatever the number of its rows.
+ * hidden[t] = word row of ids[t] + position row of t, f32 [tokens, hidden]; a page is read once, whatever the number of its rows.
  *
  * @throws ServiceError `internal` before any read where an id or a position has no row: tokenizer and model do not belong together.
  */
 export async function embedTokens(
   kernel: Kernel,
   plan: MemoryPlan,
-  tables: EmbeddingTables,
+  { words, positions, positionOffset }: EmbeddingTables,
   pass: Pass,
   load: LoadShard,
 ): Promise<void> {
-  const width = tables.words.width;
-  const positions = new Uint32Array(pass.ids.length);
+  const width = words.layout.width;
+  const positionRows = new Uint32Array(pass.ids.length);
   for (const { start, tokens } of pass.spans) {
-    for (let t = 0; t < tokens; t++) positions[start + t] = t + tables.positionOffset;
+    for (let t = 0; t < tokens; t++) positionRows[start + t] = t + positionOffset;
   }
-  const words = usedPages(pass.ids, tables.words);
-  const positionPages = usedPages(positions, tables.positions);
-
-  await readPages(
-    kernel,
-    plan,
-    tables.words,
-    words,
-    wordPageFile,
-    load,
-    (values, scale, row, token) => {
-      kernel.loadRowI8(values + row * width, scale, width, plan.hidden + 4 * width * token);
-    },
-    pass.ids,
-  );
-  await readPages(
-    kernel,
-    plan,
-    tables.positions,
-    positionPages,
-    positionPageFile,
-    load,
-    (values, scale, row, token) => {
-      kernel.addRowI16(values + 2 * row * width, scale, width, plan.hidden + 4 * width * token);
-    },
-    positions,
-  );
+  const wordUses = usedPages(words.layout, pass.ids);
+  const positionUses = usedPages(positions.layout, positionRows);
+  const reader = createPageReader(kernel, plan, load);
+  await reader.read(words, plan.hotWords, wordUses, (values, scale, row, token) => {
+    kernel.loadRowI8(values + row * width, scale, width, plan.hidden + 4 * width * token);
+  });
+  await reader.read(positions, plan.hotPositions, positionUses, (values, scale, row, token) => {
+    kernel.addRowI16(values + 2 * row * width, scale, width, plan.hidden + 4 * width * token);
+  });
 }
 
-/** Pages in ascending order with the tokens that use them. */
-function usedPages(rows: Uint32Array, table: TableLayout): PageUse[] {
-  const uses = new Map<number, number[]>();
-  rows.forEach((row, token) => {
+/** A page with the rows that are wanted of it: `rows[i]` of the page for `tokens[i]` of the pass. */
+interface PageUse {
+  readonly page: number;
+  readonly rows: number[];
+  readonly tokens: number[];
+}
+
+/** @param rows Row of the table for each token. @returns Pages in ascending order. */
+function usedPages(table: TableLayout, rows: Uint32Array): PageUse[] {
+  const uses = new Map<number, PageUse>();
+  for (const [token, row] of rows.entries()) {
     if (row >= table.rowCount) {
       throw new ServiceError(
         'internal',
@@ -77,41 +79,43 @@ function usedPages(rows: Uint32Array, table: TableLayout): PageUse[] {
       );
     }
     const page = Math.floor(row / table.pageRows);
-    const tokens = uses.get(page);
-    if (tokens) tokens.push(token);
-    else uses.set(page, [token]);
-  });
-  return [...uses].map(([page, tokens]) => ({ page, tokens })).sort((a, b) => a.page - b.page);
+    const use = uses.get(page) ?? { page, rows: [], tokens: [] };
+    uses.set(page, use);
+    use.rows.push(row % table.pageRows);
+    use.tokens.push(token);
+  }
+  return [...uses.values()].sort((a, b) => a.page - b.page);
 }
 
-/** Each buffer works through the pages that are left, so that PAGE_BUFFERS reads are under way at once. */
-async function readPages(
-  kernel: Kernel,
-  plan: MemoryPlan,
-  table: TableLayout,
-  uses: readonly PageUse[],
-  fileOf: (page: number) => string,
-  load: LoadShard,
-  takeRow: (values: number, scale: number, row: number, token: number) => void,
-  rows: Uint32Array,
-): Promise<void> {
-  let next = 0;
-  const abort = new AbortController();
-  const work = async (buffer: number): Promise<void> => {
-    const address = plan.pages + buffer * plan.pageBytes;
-    for (let use = uses[next++]; use && !abort.signal.aborted; use = uses[next++]) {
-      const layout = planPageLayout(table, use.page);
-      await load(fileOf(use.page), address, layout.byteLength, abort.signal);
-      const scales = new Float32Array(kernel.memory.buffer, address + layout.scale);
-      for (const token of use.tokens) {
-        const row = rows[token]! % table.pageRows;
-        takeRow(address + layout.values, scales[row]!, row, token);
+type TakeRow = (values: number, scale: number, row: number, token: number) => void;
+
+function createPageReader(kernel: Kernel, plan: MemoryPlan, load: LoadShard) {
+  const takeRows = (table: TableLayout, use: PageUse, address: number, takeRow: TakeRow): void => {
+    const { scale, values } = planPageLayout(table, use.page);
+    const scales = new Float32Array(kernel.memory.buffer, address + scale);
+    for (const [i, row] of use.rows.entries()) takeRow(address + values, scales[row]!, row, use.tokens[i]!);
+  };
+  /** Each buffer works through the pages that are left, so that PAGE_BUFFERS reads are under way at once. */
+  const read = async (table: Table, hot: HotPages, uses: readonly PageUse[], takeRow: TakeRow): Promise<void> => {
+    const abort = new AbortController();
+    let next = 0;
+    const work = async (buffer: number): Promise<void> => {
+      for (let use = uses[next++]; use && !abort.signal.aborted; use = uses[next++]) {
+        const { page } = use;
+        const isHot = page < hot.count;
+        const address = isHot ? hot.address + page * hot.pageBytes : plan.pages + buffer * plan.pageBytes;
+        if (!table.resident.has(page)) {
+          await load(table.fileOf(page), address, planPageLayout(table.layout, page).byteLength, abort.signal);
+          if (isHot) table.resident.add(page);
+        }
+        takeRows(table.layout, use, address, takeRow);
       }
+    };
+    try {
+      await Promise.all(Array.from({ length: PAGE_BUFFERS }, (_, buffer) => work(buffer)));
+    } finally {
+      abort.abort();
     }
   };
-  try {
-    await Promise.all(Array.from({ length: PAGE_BUFFERS }, (_, buffer) => work(buffer)));
-  } finally {
-    abort.abort();
-  }
+  return { read };
 }

@@ -7,17 +7,19 @@ import {
   planHeadsLayout,
   planLayerLayout,
   planPageLayout,
-  planTableLayout,
+  type TableLayout,
 } from '../format/layout.ts';
 import type { Manifest } from '../format/manifest.ts';
 import { type Kernel, WASM_PAGE_BYTES } from '../kernel/kernel.ts';
 import type { ShardSource } from '../shards/source.ts';
-import { type EmbeddingTables, embedTokens, type LoadShard } from './embeddings.ts';
-import { type Pace, runEncoderLayer } from './encoder-layer.ts';
+import { createEmbeddingTables, embedTokens, type LoadShard } from './embeddings.ts';
+import type { Pace } from './encoder-layer.ts';
+import { type LayerRunner, WASM_LAYERS } from './layer-runner.ts';
 import { createLayerSlots } from './layer-slots.ts';
 import { createLayerStream } from './layer-stream.ts';
-import { type MemoryPlan, type ModelSizes, planMemory } from './memory-plan.ts';
+import { type MemoryPlan, type ModelSizes, type PageSizes, planMemory } from './memory-plan.ts';
 import { createPass, type Pass } from './pass.ts';
+import { createShardLoader } from './shard-loader.ts';
 
 export interface EncoderDeps {
   readonly manifest: Manifest;
@@ -27,6 +29,8 @@ export interface EncoderDeps {
   readonly planBytes: number;
   /** Lets input and output proceed; `wait(0)` must give way to a macrotask. */
   readonly wait: (ms: number) => Promise<void>;
+  /** Default: the kernels. */
+  readonly layers?: LayerRunner;
 }
 
 /** A pass after its last encoder layer; addresses hold until the next pass begins. */
@@ -37,13 +41,22 @@ export interface EncodedPass {
   readonly pace: Pace;
 }
 
+/** An encoder layer that a pass has gone through: which of how many, and whether it was in memory already. */
+export interface LayerProgress {
+  readonly layer: number;
+  readonly of: number;
+  readonly resident: boolean;
+}
+export type OnLayer = (progress: LayerProgress) => void;
+
 export interface Encoder {
   /**
    * Token ids a text → the last hidden state, f32 [tokens, hidden] at `plan.hidden`. One call at a time: see `gathering.ts`.
    *
    * @param check Called between pieces of work; throws where the pass must end.
+   * @param onLayer Called after each encoder layer.
    */
-  encode(texts: readonly Uint32Array[], check?: () => void): Promise<EncodedPass>;
+  encode(texts: readonly Uint32Array[], check?: () => void, onLayer?: OnLayer): Promise<EncodedPass>;
   /** @throws ServiceError `budget_exceeded` as `planMemory` does, before anything is read. */
   plan(textTokens: readonly number[]): MemoryPlan;
 }
@@ -51,21 +64,24 @@ export interface Encoder {
 /** Work between two chances for shards to arrive: a few milliseconds. */
 const PACE_OPERATIONS = 2 ** 28;
 
-/** The `wasm` engine: reads the model's shards through `shards` and streams its encoder layers through the kernel's memory. */
-export function createEncoder({ manifest, shards, kernel, planBytes, wait }: EncoderDeps): Encoder {
+/** Reads the model's shards through `shards` and streams its encoder layers through the kernel's memory. */
+export function createEncoder(deps: EncoderDeps): Encoder {
+  const { manifest, shards, kernel, planBytes, wait, layers = WASM_LAYERS } = deps;
   const { architecture } = manifest;
   const layouts = manifest.layers.map((types) => planLayerLayout(architecture, types));
   const embeddings = planEmbeddingsLayout(architecture);
   const heads = planHeadsLayout(architecture);
-  const tables = planTables(manifest);
+  const tables = createEmbeddingTables(manifest);
   const sizes: ModelSizes = {
     architecture,
     embeddingsBytes: embeddings.byteLength,
     headsBytes: heads.byteLength,
-    pageBytes: Math.max(planPageLayout(tables.words, 0).byteLength, planPageLayout(tables.positions, 0).byteLength),
-    layerBytes: Math.max(...layouts.map((layout) => layout.byteLength)),
+    words: pageSizes(tables.words.layout),
+    positions: pageSizes(tables.positions.layout),
+    layerBytes: Math.max(...layouts.map(layers.slotBytes)),
   };
   const slots = createLayerSlots(architecture.layerCount);
+  const loadShard = createShardLoader(kernel, shards);
   let fixedLoaded = false;
   /** Counts passes; a read that belongs to an older one must not write. */
   let currentPass = 0;
@@ -74,7 +90,7 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
 
   return {
     plan,
-    async encode(texts, check) {
+    async encode(texts, check, onLayer) {
       const token = ++currentPass;
       const pass = createPass(texts);
       const memory = plan(texts.map((ids) => ids.length));
@@ -86,8 +102,8 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
           throw new ServiceError('overloaded', 'the pass gave way to another; try again', { retryAfterSeconds: 1 });
         check?.();
       };
-      const load: LoadShard = (name, address, byteLength, readSignal) =>
-        copyShard(kernel, shards, name, address, byteLength, ensureOwner, readSignal);
+      const load: LoadShard = (name, address, byteLength, signal) =>
+        loadShard(name, address, byteLength, ensureOwner, signal);
       let operations = 0;
       const pace: Pace = (done) => {
         operations += done;
@@ -96,9 +112,13 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
         return wait(0).then(ensureOwner);
       };
 
-      const stream = createLayerStream(slots, architecture.layerCount, memory.slotCount, (layer, slot, readSignal) =>
-        load(layerFile(layer), memory.slots + slot * memory.slotBytes, layouts[layer]!.byteLength, readSignal),
-      );
+      const loadLayer = async (layer: number, slot: number, readSignal: AbortSignal): Promise<void> => {
+        const [layout, address] = [layouts[layer]!, memory.slots + slot * memory.slotBytes];
+        await load(layerFile(layer), address, layout.byteLength, readSignal);
+        ensureOwner();
+        layers.prepare?.(kernel, layout, address);
+      };
+      const stream = createLayerStream(slots, architecture.layerCount, memory.slotCount, loadLayer);
       try {
         if (!fixedLoaded) {
           await load(EMBEDDINGS_FILE, memory.embeddings, embeddings.byteLength);
@@ -110,14 +130,15 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
         const [weight, bias] = [memory.embeddings + embeddings.weight, memory.embeddings + embeddings.bias];
         kernel.addLayerNorm(memory.hidden, 0, pass.ids.length, hiddenSize, weight, bias, layerNormEpsilon);
         for (const [layer, layout] of layouts.entries()) {
-          const slot = await stream.ready(layer);
+          const { slot, resident } = await stream.ready(layer);
           ensureOwner();
-          await runEncoderLayer(
+          await layers.run(
             { kernel, architecture, plan: memory, pass, pace },
             layout,
             memory.slots + slot * memory.slotBytes,
           );
           stream.done(layer);
+          onLayer?.({ layer, of: layouts.length, resident });
         }
       } finally {
         stream.close();
@@ -130,14 +151,10 @@ export function createEncoder({ manifest, shards, kernel, planBytes, wait }: Enc
   };
 }
 
-function planTables({ architecture, wordTable, positionTable }: Manifest): EmbeddingTables {
-  const { vocabularySize, positionCount, positionOffset, hiddenSize } = architecture;
-  return {
-    words: planTableLayout(vocabularySize, wordTable.pageRows, wordTable.type, hiddenSize),
-    positions: planTableLayout(positionCount, positionTable.pageRows, positionTable.type, hiddenSize),
-    positionOffset,
-  };
-}
+const pageSizes = (table: TableLayout): PageSizes => ({
+  pageBytes: planPageLayout(table, 0).byteLength,
+  pageCount: table.pageCount,
+});
 
 function growTo({ memory }: Kernel, bytes: number): void {
   const missing = bytes - memory.buffer.byteLength;
@@ -149,30 +166,4 @@ function growTo({ memory }: Kernel, bytes: number): void {
       cause,
     });
   }
-}
-
-/** Writes a shard's chunks as they come; neither a longer shard nor a pass that is over can write beside its own region. */
-async function copyShard(
-  kernel: Kernel,
-  shards: ShardSource,
-  name: string,
-  address: number,
-  byteLength: number,
-  ensureOwner: () => void,
-  signal?: AbortSignal,
-): Promise<void> {
-  await shards.readInto(
-    name,
-    (chunk, offset) => {
-      ensureOwner();
-      if (offset + chunk.length > byteLength) {
-        throw new ServiceError(
-          'model_shard_corrupt',
-          `${name}: longer than the ${byteLength} bytes of its layout; run m3edge model verify`,
-        );
-      }
-      new Uint8Array(kernel.memory.buffer, address + offset, chunk.length).set(chunk);
-    },
-    signal,
-  );
 }

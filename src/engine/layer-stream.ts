@@ -1,8 +1,8 @@
 import type { LayerSlots } from './layer-slots.ts';
 
 export interface LayerStream {
-  /** Resolves with the slot that holds `layer`. Layers are asked for in ascending order. */
-  ready(layer: number): Promise<number>;
+  /** Resolves with the slot that holds `layer`, and whether it was there before the pass. Layers are asked for in ascending order. */
+  ready(layer: number): Promise<{ readonly slot: number; readonly resident: boolean }>;
   /** The layer has been computed: its slot may be overwritten. */
   done(layer: number): void;
   /** Stops every read that is still under way. */
@@ -59,8 +59,9 @@ export function createLayerStream(
   pump();
   return {
     async ready(layer) {
-      await reads.get(layer);
-      return slots.slotOf(layer, slotCount);
+      const read = reads.get(layer);
+      await read;
+      return { slot: slots.slotOf(layer, slotCount), resident: read === undefined };
     },
     done(layer) {
       computed = layer;

@@ -1,6 +1,7 @@
 /** Addresses are byte offsets into `memory`. Contracts stand at each function in `assembly/`. */
 interface KernelExports {
   heapBase(): number;
+  checksum(address: number, bytes: number): number;
   selectDot(forced: number): number;
   quantizeRows(x: number, stride: number, rows: number, k: number, out: number, rowScales: number): void;
   gemm(

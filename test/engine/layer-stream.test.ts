@@ -18,7 +18,8 @@ async function runPass(slots: ReturnType<typeof createLayerSlots>, layerCount: n
     underWay--;
   });
   for (let layer = 0; layer < layerCount; layer++) {
-    const slot = await stream.ready(layer);
+    const { slot, resident } = await stream.ready(layer);
+    expect(resident).toBe(!reads.includes(layer));
     computing = layer;
     if (reads.includes(layer)) expect(contents.get(slot)).toBe(layer);
     await new Promise((resolve) => setTimeout(resolve, 1));

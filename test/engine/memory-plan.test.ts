@@ -20,7 +20,8 @@ const sizesOf = (type: 'u7' | 'u4g32'): ModelSizes => ({
   architecture,
   embeddingsBytes: planEmbeddingsLayout(architecture).byteLength,
   headsBytes: planHeadsLayout(architecture).byteLength,
-  pageBytes: 131_328,
+  words: { pageBytes: 65_792, pageCount: 3907 },
+  positions: { pageBytes: 131_328, pageCount: 129 },
   layerBytes: planLayerLayout(architecture, { qkv: type, attentionOutput: type, intermediate: type, output: type })
     .byteLength,
 });

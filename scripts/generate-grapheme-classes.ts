@@ -81,14 +81,12 @@ function classOf(c: number): GraphemeClass {
 
 const ranges = new Map<GraphemeClass, string[]>();
 let start = 0;
-let last = 0;
 for (let c = 1; c <= LAST_CODE_POINT + 1; c++) {
   if (c <= LAST_CODE_POINT && classOf(c) === classOf(start)) continue;
   const cls = classOf(start);
   // Hangul syllables alternate in runs that arithmetic gives shorter.
   if (cls !== 'other' && cls !== 'hangulLV' && cls !== 'hangulLVT') {
     const list = ranges.get(cls) ?? [];
-    if (list.length === 0) last = 0;
     list.push(c - start === 1 ? start.toString(16) : `${start.toString(16)}-${(c - 1).toString(16)}`);
     ranges.set(cls, list);
   }

@@ -7,6 +7,7 @@ import {
   type Header,
   MAGIC,
   MAX_PIECE_LENGTH,
+  PAGE_BITS,
   parseVocabulary,
   planSections,
   VERSION,
@@ -48,6 +49,7 @@ export function buildVocabulary(source: TokenizerSource): Uint8Array {
     {
       ...characters,
       ...trie,
+      characterOfCode: charactersByCode(codes, codeCount),
       scores: Float32Array.from(pipeline.pieces, (piece) => piece.score),
     },
   );
@@ -76,6 +78,12 @@ function checkPieces(pieces: Pipeline['pieces']): number {
   return longest;
 }
 
+function charactersByCode(codes: ReadonlyMap<string, number>, codeCount: number): Uint32Array {
+  const characters = new Uint32Array(codeCount + 1).fill(0xfffd);
+  for (const [c, code] of codes) characters[code] = c.codePointAt(0)!;
+  return characters;
+}
+
 type Sections = Record<keyof ReturnType<typeof planSections>['sections'], Uint16Array | Uint32Array | Float32Array>;
 
 function writeSections(
@@ -87,7 +95,7 @@ function writeSections(
     ...counts,
     ...pipeline.special,
     vocabularySize: pipeline.pieces.length,
-    pageCount: sections.pages.length / 128,
+    pageCount: sections.pages.length >> PAGE_BITS,
     replacementCount: sections.poolStart.length - 1,
     poolLength: sections.pool.length,
     pairCount: sections.pairFirst.length,

@@ -8,7 +8,7 @@ export interface Lattice {
   readonly count: number;
   /** `[count]`; the rest of the buffer is not defined. */
   readonly ids: Uint32Array;
-  /** Codes of each token, `[count]`; 0 for a special token. */
+  /** Codes of each token, `[count]`; 1 for a special token. */
   readonly lengths: Uint32Array;
   /** Trie steps, back-pointers followed and codes moved since the lattice was created: what grows with the text, and must do so linearly. */
   readonly steps: number;
@@ -199,7 +199,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
         lengths = grown(lengths, count * 2);
       }
       ids[count] = id;
-      lengths[count] = 0;
+      lengths[count] = 1;
       count++;
     },
 

@@ -1,3 +1,4 @@
+import type { Alignment } from './alignment.ts';
 import {
   GRAPHEME_CLASS,
   GRAPHEME_CLASS_BITS,
@@ -40,8 +41,10 @@ const REPLACEMENT_CHARACTER = 0xfffd;
  *
  * The map works by grapheme cluster. In one of fewer than 6 bytes the shortest key that begins the cluster stands for all of it, the rest is
  * dropped; else each character is mapped by itself.
+ *
+ * @param alignment Is told where each code comes from.
  */
-export function createNormalizer(vocabulary: Vocabulary): Normalizer {
+export function createNormalizer(vocabulary: Vocabulary, alignment?: Alignment): Normalizer {
   const { pageOfBlock, pages, pool, poolStart, collapseSpaces, splitWhitespace } = vocabulary;
   const findPair = createPairFinder(vocabulary);
   let text = '';
@@ -59,9 +62,10 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
     return pages[(pageOfBlock[codePoint >> PAGE_BITS]! << PAGE_BITS) | (codePoint & ((1 << PAGE_BITS) - 1))]!;
   }
 
-  function replaceBy(replacement: number): void {
+  function replaceBy(replacement: number, characterCount: number): void {
     poolPosition = poolStart[replacement]!;
     poolEnd = poolStart[replacement + 1]!;
+    alignment?.replace(characterCount, poolEnd - poolPosition);
   }
 
   /**
@@ -73,6 +77,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
     const isReplaced = (entry & ENTRY_REPLACED) !== 0;
     let second = -1;
     let bytes = utf8Length(first);
+    let characterCount = 1;
     let clusterEnd = position;
     let clusterState = state;
     while (clusterEnd < end) {
@@ -82,13 +87,14 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       bytes += utf8Length(c);
       if (bytes >= SHORT_CLUSTER_BYTES) return false;
       if (second < 0) second = c;
+      characterCount++;
       clusterState = step & GRAPHEME_STATE;
       clusterEnd += c > 0xffff ? 2 : 1;
     }
     if (second < 0) return false;
     const replacement = isReplaced ? entry & ENTRY_VALUE : findPair(first, second);
     if (replacement < 0) return false;
-    replaceBy(replacement);
+    replaceBy(replacement, characterCount);
     position = clusterEnd;
     state = clusterState;
     return true;
@@ -102,6 +108,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
     start(newText, from, to) {
       text = newText;
       position = from;
+      alignment?.startPart(from);
       end = to;
       state = GRAPHEME_START;
       poolPosition = poolEnd = 0;
@@ -114,6 +121,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       wordEnded = false;
       if (spacePending && n === 0) {
         codes[n++] = SPACE_CODE;
+        alignment?.write();
         spacePending = false;
       }
       // One place is kept free: the first code of a part brings a space before it.
@@ -140,14 +148,20 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
               position < end && (text.charCodeAt(position) >= FIRST_COMBINING || cls !== GRAPHEME_CLASS.other);
             if ((step & GRAPHEME_JOINS) === 0 && mayContinue && mapCluster(c, entry)) continue;
             if ((entry & ENTRY_REPLACED) !== 0) {
-              replaceBy(code);
+              replaceBy(code, 1);
               continue;
             }
           }
+          alignment?.replace(1, 1);
         }
+        alignment?.next();
         if (code !== SPACE_CODE) {
-          if (n === 0) codes[n++] = SPACE_CODE;
+          if (n === 0) {
+            codes[n++] = SPACE_CODE;
+            alignment?.write();
+          }
           codes[n++] = code;
+          alignment?.write();
         } else if (splitWhitespace) {
           if (n > 0) {
             wordEnded = true;
@@ -155,10 +169,13 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
           }
         } else if (n === 0) {
           codes[n++] = SPACE_CODE;
+          alignment?.write();
         } else if (n > 1 || !collapseSpaces) {
           spacePending = true;
           wordEnded = true;
           return n;
+        } else {
+          alignment?.rewrite();
         }
       }
       return n;

@@ -12,7 +12,8 @@ import { ServiceError } from '../errors.ts';
  * character, and `codeCount` stands for every character that no piece has.
  *
  * **Replacements** (the normaliser's character map): number r is the codes `pool[poolStart[r]]` to `pool[poolStart[r + 1] - 1]`, maybe none. Pair i
- * replaces the characters `pairFirst[i]`, `pairSecond[i]` by number `pairReplacement[i]`; pairs ascend.
+ * replaces the characters `pairFirst[i]`, `pairSecond[i]` by number `pairReplacement[i]`; pairs ascend. `characterOfCode` leads back from a code
+ * to the character's code point; U+FFFD for 0 and `codeCount`.
  *
  * **Trie** of the pieces: a double array over codes. Slot 0 is the root. Unit = base << 2 | `UNIT_HAS_PIECE` | `UNIT_IS_LEAF`. The child of a
  * unit by code c is slot base + c if `check` there is c; no two units have the same base. A leaf's base is its piece's id; the piece of a unit
@@ -41,6 +42,7 @@ export interface Vocabulary {
   readonly pairFirst: Uint32Array;
   readonly pairSecond: Uint32Array;
   readonly pairReplacement: Uint16Array;
+  readonly characterOfCode: Uint32Array;
   readonly units: Uint32Array;
   readonly check: Uint16Array;
   readonly scores: Float32Array;
@@ -73,7 +75,8 @@ export const ENTRY_VALUE = 0xffff;
 export const UNIT_IS_LEAF = 1;
 export const UNIT_HAS_PIECE = 2;
 export const PAGE_BITS = 7;
-export const BLOCK_COUNT = 0x110000 >> PAGE_BITS;
+const LAST_CODE_POINT = 0x10ffff;
+export const BLOCK_COUNT = (LAST_CODE_POINT + 1) >> PAGE_BITS;
 /** Five bits of a back-pointer hold the length of its piece. XLM-R's longest has 16 characters. */
 export const MAX_PIECE_LENGTH = 31;
 /** The rest of a back-pointer holds the id. */
@@ -133,6 +136,7 @@ export function planSections(counts: Omit<Header, 'magic' | 'version' | 'byteLen
     pairFirst: section(Uint32Array, counts.pairCount),
     pairSecond: section(Uint32Array, counts.pairCount),
     pairReplacement: section(Uint16Array, counts.pairCount),
+    characterOfCode: section(Uint32Array, counts.codeCount + 1),
   };
   return { sections, byteLength: Math.ceil(end / SECTION_ALIGNMENT) * SECTION_ALIGNMENT };
 }
@@ -172,6 +176,7 @@ export function parseVocabulary(bytes: Uint8Array): Vocabulary {
     pairFirst: u32(sections.pairFirst),
     pairSecond: u32(sections.pairSecond),
     pairReplacement: u16(sections.pairReplacement),
+    characterOfCode: u32(sections.characterOfCode),
     units: u32(sections.units),
     check: u16(sections.check),
     scores,
@@ -193,7 +198,7 @@ function parseHeader(file: Uint8Array): Header {
     within(header, name, 0, header.vocabularySize - 1);
   within(header, 'codeCount', SPACE_CODE + 1, ENTRY_VALUE);
   within(header, 'maxPieceLength', 1, MAX_PIECE_LENGTH);
-  within(header, 'pageCount', 1, 0x110000 >> PAGE_BITS);
+  within(header, 'pageCount', 1, BLOCK_COUNT);
   within(header, 'replacementCount', 0, ENTRY_VALUE + 1);
   within(header, 'poolLength', 0, MAX_COUNT);
   within(header, 'pairCount', 0, MAX_COUNT);
@@ -219,7 +224,7 @@ function lowestScore(scores: Float32Array): number {
 }
 
 function checkCharacters(vocabulary: Vocabulary, header: Header): void {
-  const { pageOfBlock, pages, poolStart, pool, pairReplacement, codeCount } = vocabulary;
+  const { pageOfBlock, pages, poolStart, pool, pairReplacement, characterOfCode, codeCount } = vocabulary;
   const { replacementCount } = header;
   for (let block = 0; block < pageOfBlock.length; block++) {
     if (pageOfBlock[block]! >= header.pageCount) throw corrupt(`block ${block} of the characters has no page`);
@@ -241,6 +246,9 @@ function checkCharacters(vocabulary: Vocabulary, header: Header): void {
   }
   for (let i = 0; i < pairReplacement.length; i++) {
     if (pairReplacement[i]! >= replacementCount) throw corrupt(`pair ${i} has no replacement`);
+  }
+  for (let code = 0; code < characterOfCode.length; code++) {
+    if (characterOfCode[code]! > LAST_CODE_POINT) throw corrupt(`code ${code} stands for no character`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Embedding } from '../../src/embedder.ts';
-import type { GoldenText, PeerFigures } from './models.ts';
+import type { GoldenText, PeerFigures } from './golden-types.ts';
 
 /** What quantisation cost, in the peer's terms; each is better the smaller it is. */
 export interface Errors {

@@ -7,6 +7,7 @@ import { createEmbedder, type Embedder } from '../../src/embedder.ts';
 import { type Manifest, parseManifest } from '../../src/format/manifest.ts';
 import type { DotPath } from '../../src/kernel/kernel.ts';
 import { verified } from '../../src/shards/verified.ts';
+import type { GoldenPair, GoldenText, PeerFigures } from './golden-types.ts';
 import { KERNEL_MODULES } from './kernel-modules.ts';
 
 export const FIXTURES = ['micro-m3', 'micro-m3-bin'] as const;
@@ -18,6 +19,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export const fixtureDirectory = (fixture: Fixture) => join(root, 'test/fixtures', fixture);
 /** Converted afresh at the start of every run: `convert-models.ts`. */
 export const modelDirectory = (fixture: Fixture, preset: Preset) => join(root, '.m3edge/test', `${fixture}-${preset}`);
+/** The assets of the Worker under test: every model, and micro-m3 in q8 as the one that it serves. */
+export const ASSETS_DIRECTORY = join(root, '.m3edge/test/assets');
 
 export function readManifest(directory: string): Manifest {
   return parseManifest(readFileSync(join(directory, 'manifest.json'), 'utf8'));
@@ -39,36 +42,9 @@ export function openModel(
   return createEmbedder({ manifest, shards, kernel: KERNEL_MODULES, wait, ...options });
 }
 
-export interface GoldenText {
-  readonly text: string;
-  readonly ids: readonly number[];
-  readonly dense: readonly number[];
-  readonly sparse: Readonly<Record<string, number>>;
-  readonly colbert_first: readonly number[];
-  readonly colbert_last: readonly number[];
-  readonly colbert_rows: number;
-}
-
-export interface GoldenPair {
-  readonly query: number;
-  readonly passage: number;
-  readonly dense: number;
-  readonly sparse: number;
-  readonly colbert: number;
-  readonly hybrid: number;
-}
-
 /** float32 outputs by transformers and torch. */
 export function readGolden(fixture: Fixture): { texts: readonly GoldenText[]; pairs: readonly GoldenPair[] } {
   return JSON.parse(readFileSync(join(fixtureDirectory(fixture), 'golden.json'), 'utf8'));
-}
-
-export interface PeerFigures {
-  readonly dense_cos_min: number;
-  readonly dense_cos_mean: number;
-  readonly colbert_first_cos_min: number;
-  readonly colbert_first_cos_mean: number;
-  readonly sparse_max_abs_diff: number;
 }
 
 /** What onnxruntime's own quantisers keep of the golden outputs. */

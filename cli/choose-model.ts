@@ -12,8 +12,8 @@ const PLACES = ['model-shards/bge-m3', 'model-shards/demo'];
  * to stderr.
  */
 export async function chooseModel(given: string | undefined): Promise<string> {
-  const { directory, reason } = (await find(given)) satisfies Choice;
-  process.stderr.write(`model: ${relative('', directory) || '.'} (${reason})\n`);
+  const { directory, reason } = await find(given);
+  process.stderr.write(`model: ${directory} (${reason})\n`);
   return directory;
 }
 
@@ -27,8 +27,11 @@ async function find(given: string | undefined): Promise<Choice> {
   const { MODEL } = process.env;
   if (MODEL) return { directory: MODEL, reason: 'MODEL' };
   for (const place of PLACES) {
-    const directory = join(projectRoot, place);
+    const directory = relative('', join(projectRoot, place));
     if (existsSync(join(directory, MANIFEST_FILE))) return { directory, reason: 'the default' };
   }
-  return { directory: await makeMicroModel(projectRoot), reason: 'RANDOM WEIGHTS, for testing arithmetic only' };
+  return {
+    directory: relative('', await makeMicroModel(projectRoot)),
+    reason: 'RANDOM WEIGHTS, for testing arithmetic only',
+  };
 }

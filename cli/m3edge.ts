@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import packageJson from '../package.json' with { type: 'json' };
 import { ServiceError } from '../src/errors.ts';
@@ -46,7 +47,8 @@ async function run(args: string[]): Promise<void> {
   }
   const { command, parent, rest } = await findCommand(args);
   if (rest.includes('--help') || rest.includes('-h')) {
-    console.log(await renderUsage(command, parent));
+    const usage = await renderUsage(command, parent);
+    console.log(process.stdout.isTTY ? usage : stripVTControlCharacters(usage));
     return;
   }
   if (command.subCommands) {

@@ -6,19 +6,19 @@ import { readManifest } from './model-directory.ts';
 import { UserError } from './user-error.ts';
 
 /** As `MODEL_DIRECTORY` of `src/worker.ts`. */
-const STAGED = 'model';
+const WHERE_THE_WORKER_LOOKS = 'model';
 
 /**
  * Puts a model's files where the Worker finds them among its assets: hard links where the file system allows them, else copies. What the
  * manifest does not name stays outside.
  *
- * @param assets The assets' root; `model` below it is replaced as a whole.
+ * @param assets The assets' root; `directory` below it is replaced as a whole.
  * @throws UserError where a file of the manifest is missing.
  */
-export function stageModel(model: string, assets: string): Manifest {
+export function stageModel(model: string, assets: string, directory = WHERE_THE_WORKER_LOOKS): Manifest {
   const manifest = readManifest(model);
-  const target = join(assets, STAGED);
-  const building = join(assets, `.${STAGED}-${process.pid}`);
+  const target = join(assets, directory);
+  const building = join(assets, `.${directory}-${process.pid}`);
   rmSync(building, { recursive: true, force: true });
   mkdirSync(building, { recursive: true });
   try {

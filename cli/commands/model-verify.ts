@@ -49,10 +49,14 @@ export function findBadFiles(
 }
 
 function findProblem(path: string, { bytes, sha256 }: FileEntry): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return 'not there';
-  if (!stat.isFile()) return 'not a regular file';
-  if (stat.size !== bytes) return `${stat.size} bytes, the manifest says ${bytes}`;
-  const found = createHash('sha256').update(readFileSync(path)).digest('hex');
-  if (found !== sha256) return `sha256 ${found.slice(0, 12)}..., the manifest says ${sha256.slice(0, 12)}...`;
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return 'not there';
+    if (!stat.isFile()) return 'not a regular file';
+    if (stat.size !== bytes) return `${stat.size} bytes, the manifest says ${bytes}`;
+    const found = createHash('sha256').update(readFileSync(path)).digest('hex');
+    if (found !== sha256) return `sha256 ${found.slice(0, 12)}..., the manifest says ${sha256.slice(0, 12)}...`;
+  } catch (error) {
+    return `cannot be read: ${(error as Error).message}`;
+  }
 }

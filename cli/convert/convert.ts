@@ -11,10 +11,10 @@ import {
 import { isLabel, type Manifest } from '../../src/format/manifest.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { openCheckpointDirectory } from '../checkpoint/directory.ts';
-import { parseEncoderConfig, withColbertSize } from '../checkpoint/encoder-config.ts';
+import { type CheckpointDirectory, openCheckpointDirectory } from '../checkpoint/directory.ts';
+import { type EncoderConfig, parseEncoderConfig, withColbertSize } from '../checkpoint/encoder-config.ts';
 import { checkTensor, encoderTensors } from '../checkpoint/encoder-tensors.ts';
-import { UserError } from '../user-error.ts';
+import { fromSystemError, UserError } from '../user-error.ts';
 import { encodeEmbeddings, encodeHeads, encodeLayer, encodePositionPages, encodeWordPages } from './encode-model.ts';
 import { createModelWriter, type ModelWriter } from './model-writer.ts';
 import { type BuiltTokenizer, buildTokenizer, readTokenizerSource } from './tokenizer.ts';
@@ -119,50 +119,56 @@ export interface ConvertOptions {
  * @throws UserError for whatever is wrong with the checkpoint or the target.
  */
 export async function convertCheckpoint(options: ConvertOptions): Promise<Manifest> {
-  const directory = openCheckpointDirectory(options.checkpoint);
-  const config = parseEncoderConfig(directory.readJson('config.json'), options.upstream);
-  const model = describeOrigin(options, config.upstream);
   const opened: Checkpoint[] = [];
-  const opening = async (checkpoint: Promise<Checkpoint>) => {
-    opened.push(await checkpoint);
-    return checkpoint;
-  };
   try {
-    const encoder = encoderTensors(await opening(directory.openEncoder()), config);
-    const sparse = await opening(directory.openHead('sparse_linear.pt'));
-    checkTensor(sparse, 'weight', [1, config.hiddenSize]);
-    checkTensor(sparse, 'bias', [1]);
-    const colbert = await opening(directory.openHead('colbert_linear.pt'));
-    const architecture = withColbertSize(config, colbert.tensors.get('weight')?.shape[0] ?? 0);
-    checkTensor(colbert, 'weight', [architecture.colbertSize, config.hiddenSize]);
-    checkTensor(colbert, 'bias', [architecture.colbertSize]);
-    const tokenizer = (options.buildTokenizer ?? buildTokenizer)(readTokenizerSource(directory));
-    if (tokenizer.vocabularySize !== config.vocabularySize) {
-      throw new UserError(
-        `config.json: vocab_size is ${config.vocabularySize}, the tokenizer has ${tokenizer.vocabularySize} pieces; are they of one model?`,
-      );
-    }
-    planModel(architecture, options.preset);
-
+    const directory = openCheckpointDirectory(options.checkpoint);
+    const config = parseEncoderConfig(directory.readJson('config.json'), options.upstream);
+    const model = describeOrigin(options, config.upstream);
+    const sources = await openSources(directory, config, opened, options.buildTokenizer ?? buildTokenizer);
+    planModel(sources.architecture, options.preset); // refuses what cannot be served before anything is written
     const writer = createModelWriter(options.outDir);
     try {
-      const onProgress: OnProgress = (written, total) => {
+      return await writeModel(writer, sources, options.preset, model, (...bytes) => {
         options.signal?.throwIfAborted();
-        options.onProgress?.(written, total);
-      };
-      return await writeModel(
-        writer,
-        { architecture, encoder, sparse, colbert, tokenizer },
-        options.preset,
-        model,
-        onProgress,
-      );
+        options.onProgress?.(...bytes);
+      });
     } finally {
       writer.abort(); // does nothing once the directory is in its place
     }
+  } catch (error) {
+    throw fromSystemError(error);
   } finally {
     for (const checkpoint of opened) checkpoint.close();
   }
+}
+
+/** @param opened Receives what the caller must close, also when this throws. */
+async function openSources(
+  directory: CheckpointDirectory,
+  config: EncoderConfig,
+  opened: Checkpoint[],
+  build: typeof buildTokenizer,
+): Promise<ModelSources> {
+  const keep = async (opening: Promise<Checkpoint>): Promise<Checkpoint> => {
+    const checkpoint = await opening;
+    opened.push(checkpoint);
+    return checkpoint;
+  };
+  const encoder = encoderTensors(await keep(directory.openEncoder()), config);
+  const sparse = await keep(directory.openHead('sparse_linear.pt'));
+  checkTensor(sparse, 'weight', [1, config.hiddenSize]);
+  checkTensor(sparse, 'bias', [1]);
+  const colbert = await keep(directory.openHead('colbert_linear.pt'));
+  const architecture = withColbertSize(config, colbert.tensors.get('weight')?.shape[0] ?? 0);
+  checkTensor(colbert, 'weight', [architecture.colbertSize, config.hiddenSize]);
+  checkTensor(colbert, 'bias', [architecture.colbertSize]);
+  const tokenizer = build(readTokenizerSource(directory));
+  if (tokenizer.vocabularySize !== config.vocabularySize) {
+    throw new UserError(
+      `config.json: vocab_size is ${config.vocabularySize}, the tokenizer has ${tokenizer.vocabularySize} pieces; are they of one model?`,
+    );
+  }
+  return { architecture, encoder, sparse, colbert, tokenizer };
 }
 
 /** Licences of the models that are converted most. */

@@ -1,8 +1,10 @@
-import { createEncoder, type EncodedPass } from './engine/encoder.ts';
+import { countOperations } from './engine/cost.ts';
+import { createEncoder, type EncodedPass, type LayerProgress, type OnLayer } from './engine/encoder.ts';
 import { createGathering, type Lease } from './engine/gathering.ts';
 import type { Span } from './engine/pass.ts';
 import { PASS_TOKENS, planPasses } from './engine/pass-plan.ts';
 import { ServiceError } from './errors.ts';
+import type { Architecture } from './format/architecture.ts';
 import { fingerprintOf } from './format/fingerprint.ts';
 import { TOKENIZER_FILE } from './format/layout.ts';
 import type { Manifest } from './format/manifest.ts';
@@ -28,6 +30,15 @@ export interface EmbedOptions {
   readonly pooling?: Pooling;
   /** Put before every text, as FlagEmbedding's `query_instruction_for_retrieval` does. */
   readonly instruction?: string;
+  /**
+   * The caller takes the ColBERT rows of long texts block by block, in `colbertBlocks`: 8,191 rows of BGE-M3 are 33 MB, a quarter of an isolate.
+   * Default false.
+   */
+  readonly streamColbert?: boolean;
+  /** Bytes of vectors that the caller can hold; more is refused with `budget_exceeded` before anything is read. Default no limit. */
+  readonly answerBytes?: number;
+  /** Told after each encoder layer of each pass that has one of the texts; where another caller leads it, about the latest layer only. */
+  readonly onLayer?: OnLayer;
   /** Name of the request field that holds text `index`, for errors; default `texts[index]`. */
   readonly paramOf?: (index: number) => string;
 }
@@ -43,6 +54,8 @@ export interface Embedding {
   readonly lexicalWeights?: ReadonlyMap<number, number>;
   /** `[tokens - 1, colbertSize]` row-major, rows L2-normalised: `<s>` is left out, `</s>` kept. */
   readonly colbert?: Float32Array;
+  /** In place of `colbert`, with `streamColbert`, for a long text: its rows in blocks, each valid until the next; to be taken before the next text. */
+  readonly colbertBlocks?: AsyncIterable<Float32Array>;
   /** `[tokens, hidden]` row-major. */
   readonly hiddenState?: Float32Array;
 }
@@ -53,6 +66,8 @@ export interface Embedder {
   readonly tokenizer: Tokenizer;
   readonly engine: 'wasm';
   readonly dotPath: DotPath;
+  /** What embedding these texts would take; nothing is read. @throws ServiceError as `embedEach` does before its first text. */
+  estimate(texts: readonly string[], options: EmbedOptions): Estimate;
   /** Embeddings of all texts, in their order. */
   embed(texts: readonly string[], options: EmbedOptions, signal?: AbortSignal): Promise<Embedding[]>;
   /**
@@ -63,6 +78,15 @@ export interface Embedder {
   embedEach(texts: readonly string[], options: EmbedOptions, signal?: AbortSignal): AsyncGenerator<Embedding>;
 }
 
+export interface Estimate {
+  /** Of each text, `<s>` and `</s>` included. */
+  readonly tokens: readonly number[];
+  readonly passes: number;
+  readonly cpuMs: number;
+  /** Whether `cpuMs` is within the deployment's limit. */
+  readonly fits: boolean;
+}
+
 export interface EmbedderDeps {
   readonly manifest: Manifest;
   readonly shards: ShardSource;
@@ -71,6 +95,12 @@ export interface EmbedderDeps {
   readonly wait: (ms: number) => Promise<void>;
   /** Ceiling of wasm memory; default `LIMITS.planBytes`. */
   readonly planBytes?: number;
+  /** CPU time that one request may take; default no limit. */
+  readonly cpuMs?: number;
+  /** Operations (`engine/cost.ts`) that this CPU does in a millisecond; default `OPERATIONS_PER_MS`. */
+  readonly operationsPerMs?: number;
+  /** A text of more tokens is streamed where the caller can take that; default PASS_TOKENS, in BGE-M3 4 MB of ColBERT rows. */
+  readonly streamedTokens?: number;
   /** A dot product to use instead of the detected one, for tests. */
   readonly dotPath?: DotPath;
 }
@@ -78,6 +108,8 @@ export interface EmbedderDeps {
 /** A lease outlasts the longest silence of a live holder: one kernel call of some milliseconds, or a shard that is slow to come. */
 const LEASE_MS = 30_000;
 const MAX_WAITING = 64;
+/** What the slower class of CPU measured does in workerd, less a fifth: bench/README.md. */
+const OPERATIONS_PER_MS = 75e6;
 
 interface EncodedText {
   readonly tokenIds: Uint32Array;
@@ -92,15 +124,22 @@ interface PassWork {
 
 /** Text → embeddings; the one place where tokenizer, engine and heads meet. */
 export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
-  const { manifest, shards, wait, planBytes = LIMITS.planBytes } = deps;
+  const {
+    manifest,
+    shards,
+    wait,
+    planBytes = LIMITS.planBytes,
+    operationsPerMs = OPERATIONS_PER_MS,
+    streamedTokens = PASS_TOKENS,
+  } = deps;
+  const { architecture } = manifest;
   const tokenizer = createTokenizer(parseVocabulary(await readWhole(shards, TOKENIZER_FILE, manifest)));
   const kernel = createKernel(deps.kernel, planBytes, deps.dotPath);
   const encoder = createEncoder({ manifest, shards, kernel, planBytes, wait });
   const heads = createHeads(kernel, manifest);
 
   const tokenize = (texts: readonly string[], options: EmbedOptions): EncodedText[] => {
-    const { maxTokens: modelMaximum } = manifest.architecture;
-    const maxTokens = Math.min(options.maxTokens ?? modelMaximum, modelMaximum);
+    const maxTokens = Math.min(options.maxTokens ?? architecture.maxTokens, architecture.maxTokens);
     return texts.map((text, index) => {
       const { ids, truncated } = tokenizer.encode((options.instruction ?? '') + text, { maxTokens });
       if (truncated && !options.truncate) {
@@ -115,6 +154,16 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     });
   };
 
+  const wholeColbert = async (encoded: EncodedPass, span: Span): Promise<Float32Array> => {
+    const rows = new Float32Array((span.tokens - 1) * architecture.colbertSize);
+    let offset = 0;
+    for await (const block of heads.colbertBlocks(encoded, span)) {
+      rows.set(block, offset);
+      offset += block.length;
+    }
+    return rows;
+  };
+
   const finish = async (
     encoded: EncodedPass,
     span: Span,
@@ -124,15 +173,16 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     ...text,
     ...(options.dense && { dense: heads.dense(encoded, span, options.pooling ?? 'cls') }),
     ...(options.sparse && { lexicalWeights: heads.sparse(encoded, span) }),
-    ...(options.colbert && { colbert: await heads.colbert(encoded, span) }),
+    ...(options.colbert && { colbert: await wholeColbert(encoded, span) }),
     ...(options.hiddenState && { hiddenState: heads.hiddenState(encoded, span) }),
   });
 
   /** One pass: the texts of every work in it side by side, each work finished as its own caller asked. */
-  const runPass = async (works: readonly PassWork[], lease: Lease): Promise<Embedding[][]> => {
+  const runPass = async (works: readonly PassWork[], lease: Lease, onLayer: OnLayer): Promise<Embedding[][]> => {
     const encoded = await encoder.encode(
       works.flatMap(({ texts }) => texts.map(({ tokenIds }) => tokenIds)),
       lease.renew,
+      onLayer,
     );
     const spans = encoded.pass.spans.values();
     const results: Embedding[][] = [];
@@ -143,7 +193,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     }
     return results;
   };
-  const gathering = createGathering<PassWork, Embedding[]>({
+  const gathering = createGathering<PassWork, Embedding[], LayerProgress>({
     maxWaiting: MAX_WAITING,
     passCapacity: PASS_TOKENS,
     leaseMs: LEASE_MS,
@@ -151,19 +201,62 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     run: runPass,
   });
 
+  /** A long text alone in a pass that lasts until its ColBERT rows have been taken. */
+  async function* embedStreamed(
+    text: EncodedText,
+    options: EmbedOptions,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Embedding> {
+    const hold = await gathering.hold(signal);
+    try {
+      const encoded = await encoder.encode([text.tokenIds], hold.renew, options.onLayer);
+      const span = encoded.pass.spans[0]!;
+      const embedding = await finish(encoded, span, text, { ...options, colbert: false });
+      yield { ...embedding, colbertBlocks: heads.colbertBlocks(encoded, span) };
+    } finally {
+      hold.release();
+    }
+  }
+
+  /** Everything that can be refused is refused here, before anything is read. */
+  const planTexts = (texts: readonly string[], options: EmbedOptions) => {
+    const encodedTexts = tokenize(texts, options);
+    const tokens = encodedTexts.map(({ tokenIds }) => tokenIds.length);
+    const passes = planPasses(tokens, Math.min(PASS_TOKENS, streamedTokens)).map((indices) => ({
+      texts: indices.map((index) => encodedTexts[index]!),
+      tokens: indices.reduce((sum, index) => sum + tokens[index]!, 0),
+    }));
+    for (const pass of passes) encoder.plan(pass.texts.map(({ tokenIds }) => tokenIds.length));
+    const cpuMs = Math.ceil(countOperations(architecture, tokens, options.colbert ?? false) / operationsPerMs);
+    return { tokens, passes, cpuMs, fits: cpuMs <= (deps.cpuMs ?? Number.POSITIVE_INFINITY) };
+  };
+
   async function* embedEach(
     texts: readonly string[],
     options: EmbedOptions,
     signal?: AbortSignal,
   ): AsyncGenerator<Embedding> {
-    const encodedTexts = tokenize(texts, options);
-    const passes = planPasses(encodedTexts.map(({ tokenIds }) => tokenIds.length));
-    const worksTokens = passes.map((pass) => pass.map((index) => encodedTexts[index]!.tokenIds.length));
-    for (const tokens of worksTokens) encoder.plan(tokens);
-    for (const [index, pass] of passes.entries()) {
-      const work = { texts: pass.map((text) => encodedTexts[text]!), options };
-      const tokens = worksTokens[index]!.reduce((sum, count) => sum + count, 0);
-      yield* await gathering.submit(work, tokens, signal);
+    const { tokens, passes, cpuMs, fits } = planTexts(texts, options);
+    if (!fits) {
+      throw new ServiceError(
+        'budget_exceeded',
+        `these texts would take about ${cpuMs} ms of CPU, a request may take ${deps.cpuMs}; send fewer or shorter ones`,
+      );
+    }
+    const bytes = answerBytes(architecture, tokens, options);
+    if (bytes > (options.answerBytes ?? Number.POSITIVE_INFINITY)) {
+      throw new ServiceError(
+        'budget_exceeded',
+        `the vectors of these texts take ${bytes} bytes, more than ${options.answerBytes}; send accept: application/x-ndjson, or fewer texts`,
+      );
+    }
+    for (const pass of passes) {
+      if (options.colbert && options.streamColbert && pass.tokens > streamedTokens) {
+        yield* embedStreamed(pass.texts[0]!, options, signal);
+      } else {
+        const work = { texts: pass.texts, options };
+        yield* await gathering.submit(work, pass.tokens, { signal, onProgress: options.onLayer });
+      }
     }
   }
 
@@ -173,6 +266,10 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     tokenizer,
     engine: 'wasm',
     dotPath: kernel.dotPath,
+    estimate(texts, options) {
+      const { tokens, passes, cpuMs, fits } = planTexts(texts, options);
+      return { tokens, passes: passes.length, cpuMs, fits };
+    },
     embedEach,
     async embed(texts, options, signal) {
       const embeddings: Embedding[] = [];
@@ -180,6 +277,22 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
       return embeddings;
     },
   };
+}
+
+/** Bytes of all float32 vectors of the answer. */
+function answerBytes(
+  { hiddenSize, colbertSize }: Architecture,
+  tokens: readonly number[],
+  options: EmbedOptions,
+): number {
+  const { dense, colbert, hiddenState } = options;
+  return tokens.reduce(
+    (bytes, count) =>
+      bytes +
+      4 *
+        ((dense ? hiddenSize : 0) + (colbert ? (count - 1) * colbertSize : 0) + (hiddenState ? count * hiddenSize : 0)),
+    0,
+  );
 }
 
 async function readWhole(shards: ShardSource, name: string, manifest: Manifest): Promise<Uint8Array> {

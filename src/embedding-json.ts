@@ -13,14 +13,22 @@ export interface EmbeddingFormat {
  * One text's line, in pieces of at most a ColBERT row: `{"index":0,"dense_vecs":[..],...,"tokens":12,"truncated":false}`. Parts that were not
  * asked for are absent.
  */
-export function* embeddingLine(index: number, embedding: Embedding, format: EmbeddingFormat): Generator<string> {
-  const { dense, lexicalWeights, colbert, tokenIds, truncated } = embedding;
+export async function* embeddingLine(
+  index: number,
+  embedding: Embedding,
+  format: EmbeddingFormat,
+): AsyncGenerator<string> {
+  const { dense, lexicalWeights, colbert, colbertBlocks, tokenIds, truncated } = embedding;
   yield `{"index":${index}`;
   if (dense) yield `,"dense_vecs":${vectorJson(dense, format.encoding)}`;
   if (lexicalWeights) yield `,"lexical_weights":${lexicalWeightsJson(lexicalWeights)}`;
   if (colbert) {
     yield ',"colbert_vecs":';
     yield* rowsJson(colbert, format);
+  }
+  if (colbertBlocks) {
+    yield ',"colbert_vecs":';
+    yield* blocksJson(colbertBlocks, format);
   }
   yield `,"tokens":${tokenIds.length},"truncated":${truncated}}\n`;
 }
@@ -63,6 +71,17 @@ function* rowsJson(rows: Float32Array, { encoding, colbertSize }: EmbeddingForma
   for (let start = 0; start < rows.length; start += colbertSize) {
     const row = vectorJson(rows, encoding, start, start + colbertSize);
     yield start > 0 ? `,${row}` : row;
+  }
+  yield ']';
+}
+
+async function* blocksJson(blocks: AsyncIterable<Float32Array>, { encoding, colbertSize }: EmbeddingFormat) {
+  let separator = '[';
+  for await (const rows of blocks) {
+    for (let start = 0; start < rows.length; start += colbertSize) {
+      yield separator + vectorJson(rows, encoding, start, start + colbertSize);
+      separator = ',';
+    }
   }
   yield ']';
 }

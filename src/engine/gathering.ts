@@ -6,7 +6,12 @@ export interface Lease {
   renew(): void;
 }
 
-export interface GatheringOptions<Work, Result> {
+/** A lease that its owner gives back. */
+export interface Hold extends Lease {
+  release(): void;
+}
+
+export interface GatheringOptions<Work, Result, Progress> {
   /** Callers that may wait; the next one is refused. */
   readonly maxWaiting: number;
   /** What one pass may hold, in units of `cost`; a work that costs more has a pass of its own. */
@@ -16,25 +21,41 @@ export interface GatheringOptions<Work, Result> {
   /** Lets at least `ms` pass. */
   readonly wait: (ms: number) => Promise<void>;
   /** Runs one pass: a result for each work, in their order. Plain values only, as they cross from one request to another. */
-  readonly run: (works: readonly Work[], lease: Lease) => Promise<readonly Result[]>;
+  readonly run: (
+    works: readonly Work[],
+    lease: Lease,
+    report: (progress: Progress) => void,
+  ) => Promise<readonly Result[]>;
+}
+
+/** How a caller is served. */
+export interface SubmitOptions<Progress> {
+  readonly signal?: AbortSignal | undefined;
+  /** Told how its pass goes on: every step where it leads, the latest one at each look where another does. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** One engine, many callers. */
-export interface Gathering<Work, Result> {
+export interface Gathering<Work, Result, Progress> {
   /**
    * @param cost The work's tokens.
    * @throws ServiceError `overloaded` at once where too many wait; what `run` throws; the signal's reason where the caller has gone.
    */
-  submit(work: Work, cost: number, signal?: AbortSignal): Promise<Result>;
+  submit(work: Work, cost: number, options?: SubmitOptions<Progress>): Promise<Result>;
+  /** The engine for the caller alone, in its turn, until it gives it back or stops renewing. */
+  hold(signal?: AbortSignal): Promise<Hold>;
 }
 
-interface Job<Work, Result> {
-  readonly work: Work;
+interface Job<Work, Result, Progress> {
+  /** Absent where the caller only wants to hold the engine. */
+  readonly work?: Work;
   readonly cost: number;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** When its caller last looked. */
   seenAt: number;
   /** The pass that has it, 0 while it waits. */
   pass: number;
+  progress?: Progress;
   failures: number;
   outcome?: { readonly value: Result } | { readonly error: unknown };
 }
@@ -53,13 +74,16 @@ const MAX_FAILURES = 2;
  * its own job, so that a leader that is cancelled, and runs no `finally`, leaves nobody hanging; its lease runs out (or its signal ends it at
  * once) and the next caller takes the work over.
  */
-export function createGathering<Work, Result>(options: GatheringOptions<Work, Result>): Gathering<Work, Result> {
+export function createGathering<Work, Result, Progress>(
+  options: GatheringOptions<Work, Result, Progress>,
+): Gathering<Work, Result, Progress> {
+  type AnyJob = Job<Work, Result, Progress>;
   const { maxWaiting, passCapacity, leaseMs, wait, run } = options;
-  const jobs = new Set<Job<Work, Result>>();
+  const jobs = new Set<AnyJob>();
   let passes = 0;
   /** The pass that holds the engine, 0 for none. */
   let current = 0;
-  let leader: Job<Work, Result> | undefined;
+  let leader: AnyJob | undefined;
   let renewedAt = 0;
 
   const endPass = (pass: number): void => {
@@ -73,18 +97,47 @@ export function createGathering<Work, Result>(options: GatheringOptions<Work, Re
     if (leader) jobs.delete(leader); // it comes back by itself if its caller still looks
   };
   /** Waiting jobs whose callers still look, oldest first. */
-  const waiting = (): Job<Work, Result>[] => {
+  const waiting = (): AnyJob[] => {
     const now = Date.now();
     for (const job of jobs) if (!job.pass && !job.outcome && now - job.seenAt > STALE_MS) jobs.delete(job);
     return [...jobs].filter((job) => !job.pass && !job.outcome);
   };
 
-  /** Leads one pass with `own` in it, and leaves an outcome with every job it took. */
-  const lead = async (own: Job<Work, Result>, signal?: AbortSignal): Promise<void> => {
+  const enqueue = (job: Pick<AnyJob, 'work' | 'cost' | 'onProgress'>, signal?: AbortSignal): AnyJob => {
+    signal?.throwIfAborted();
+    endIfSilent();
+    const ahead = waiting().length;
+    if (ahead >= maxWaiting) {
+      throw new ServiceError('overloaded', `${ahead} requests are waiting; try again later`, { retryAfterSeconds: 1 });
+    }
+    const queued = { ...job, seenAt: Date.now(), pass: 0, failures: 0 };
+    jobs.add(queued);
+    signal?.addEventListener('abort', () => jobs.delete(queued), { once: true });
+    return queued;
+  };
+  /** Resolves when it is the job's turn to lead, or another has finished it. */
+  const untilTurnOrOutcome = async (job: AnyJob, signal?: AbortSignal): Promise<void> => {
+    while (true) {
+      signal?.throwIfAborted();
+      endIfSilent();
+      jobs.add(job); // it may have counted as gone while the isolate was busy
+      job.seenAt = Date.now();
+      if (job.outcome || (!current && waiting()[0] === job)) return;
+      await wait(POLL_MS);
+      if (job.progress !== undefined) job.onProgress?.(job.progress);
+    }
+  };
+  const takeEngine = (own: AnyJob, signal?: AbortSignal): Hold & { readonly pass: number } => {
     const pass = ++passes;
+    const release = (): void => {
+      signal?.removeEventListener('abort', release);
+      endPass(pass);
+    };
     current = pass;
     leader = own;
+    own.pass = pass;
     renewedAt = Date.now();
+    signal?.addEventListener('abort', release, { once: true });
     const renew = (): void => {
       signal?.throwIfAborted();
       if (current !== pass) {
@@ -94,18 +147,26 @@ export function createGathering<Work, Result>(options: GatheringOptions<Work, Re
       }
       renewedAt = Date.now();
     };
-    const stop = () => endPass(pass);
-    signal?.addEventListener('abort', stop, { once: true });
+    return { pass, renew, release };
+  };
+
+  /** Leads one pass with `own` in it, and leaves an outcome with every job it took. */
+  const lead = async (own: AnyJob, signal?: AbortSignal): Promise<void> => {
+    const { pass, renew, release } = takeEngine(own, signal);
     try {
-      own.pass = pass;
       await wait(GATHER_MS);
       renew();
       const taken = fitting([own, ...waiting()], passCapacity);
       for (const job of taken) job.pass = pass;
+      const report = (progress: Progress): void => {
+        for (const job of taken) job.progress = progress;
+        own.onProgress?.(progress);
+      };
       try {
         const results = await run(
-          taken.map(({ work }) => work),
+          taken.map(({ work }) => work!),
           { renew },
+          report,
         );
         renew();
         for (const [index, job] of taken.entries()) job.outcome = { value: results[index]! };
@@ -114,35 +175,28 @@ export function createGathering<Work, Result>(options: GatheringOptions<Work, Re
         for (const job of taken) if (job === own || ++job.failures === MAX_FAILURES) job.outcome = { error };
       }
     } finally {
-      signal?.removeEventListener('abort', stop);
-      endPass(pass);
+      release();
     }
   };
 
   return {
-    async submit(work, cost, signal) {
-      signal?.throwIfAborted();
-      endIfSilent();
-      const ahead = waiting().length;
-      if (ahead >= maxWaiting) {
-        throw new ServiceError('overloaded', `${ahead} requests are waiting; try again later`, {
-          retryAfterSeconds: 1,
-        });
-      }
-      const job: Job<Work, Result> = { work, cost, seenAt: Date.now(), pass: 0, failures: 0 };
-      jobs.add(job);
-      signal?.addEventListener('abort', () => jobs.delete(job), { once: true });
+    async submit(work, cost, { signal, onProgress } = {}) {
+      const job = enqueue({ work, cost, onProgress }, signal);
       while (!job.outcome) {
-        endIfSilent();
-        jobs.add(job); // it may have counted as gone while the isolate was busy
-        job.seenAt = Date.now();
-        if (!current && waiting()[0] === job) await lead(job, signal);
-        else await wait(POLL_MS);
+        await untilTurnOrOutcome(job, signal);
+        if (!job.outcome) await lead(job, signal);
         signal?.throwIfAborted();
       }
       jobs.delete(job);
       if ('error' in job.outcome) throw job.outcome.error;
       return job.outcome.value;
+    },
+    async hold(signal) {
+      const job = enqueue({ cost: Number.POSITIVE_INFINITY }, signal);
+      await untilTurnOrOutcome(job, signal);
+      const { renew, release } = takeEngine(job, signal);
+      jobs.delete(job);
+      return { renew, release };
     },
   };
 }

@@ -9,11 +9,11 @@ export const PASS_TOKENS = 1024;
  *
  * @returns Indices of the texts of each pass.
  */
-export function planPasses(textTokens: readonly number[]): number[][] {
+export function planPasses(textTokens: readonly number[], maxPassTokens = PASS_TOKENS): number[][] {
   const passes: number[][] = [];
   let passTokens = Number.POSITIVE_INFINITY;
   for (const [index, tokens] of textTokens.entries()) {
-    if (passTokens + tokens > PASS_TOKENS) {
+    if (passTokens + tokens > maxPassTokens) {
       passes.push([]);
       passTokens = 0;
     }

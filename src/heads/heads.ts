@@ -14,8 +14,11 @@ export interface Heads {
   dense(encoded: EncodedPass, span: Span, pooling: Pooling): Float32Array;
   /** Token id → weight > 0, ids ascending. */
   sparse(encoded: EncodedPass, span: Span): Map<number, number>;
-  /** Unit rows `[tokens - 1, colbertSize]`: `<s>` is left out. */
-  colbert(encoded: EncodedPass, span: Span): Promise<Float32Array>;
+  /**
+   * Unit rows `[tokens - 1, colbertSize]`, `<s>` left out, in blocks of whole rows; a block is only valid until the next is asked for.
+   * Computed as they are asked for: the pass must still have the engine.
+   */
+  colbertBlocks(encoded: EncodedPass, span: Span): AsyncGenerator<Float32Array>;
   /** `[tokens, hidden]`. */
   hiddenState(encoded: EncodedPass, span: Span): Float32Array;
 }
@@ -72,33 +75,21 @@ export function createHeads(kernel: Kernel, { architecture, tokenizer }: Manifes
         throw new ServiceError('engine_numeric', 'the sparse output is not finite; run m3edge model verify');
       return lexicalWeights(encoded.pass.ids.subarray(span.start, end), weights, dropped);
     },
-    async colbert(encoded, span) {
-      const rows = new Float32Array((span.tokens - 1) * colbertSize);
+    async *colbertBlocks(encoded, span) {
       const { heads, wide, panelScratch } = encoded.plan;
-      const first = span.start + 1;
-      for (const [start, count] of blocksOf(encoded, first, span.start + span.tokens)) {
-        const [weights, scale, bias] = [
-          heads + layout.colbertWeights,
-          heads + layout.colbertScale,
-          heads + layout.colbertBias,
-        ];
-        kernel.gemmF32(
-          count,
-          hiddenSize,
-          colbertSize,
-          rowAddress(encoded, start),
-          weights,
-          scale,
-          bias,
-          wide,
-          panelScratch,
-        );
-        kernel.unitRows(wide, count, colbertSize);
-        requireFinite(wide, count * colbertSize, 'ColBERT');
-        rows.set(floats(wide, count * colbertSize), (start - first) * colbertSize);
-        await encoded.pace(FLOAT_COST * 2 * count * hiddenSize * colbertSize);
+      const [weights, scale, bias] = [
+        heads + layout.colbertWeights,
+        heads + layout.colbertScale,
+        heads + layout.colbertBias,
+      ];
+      for (const [start, rows] of blocksOf(encoded, span.start + 1, span.start + span.tokens)) {
+        const x = rowAddress(encoded, start);
+        kernel.gemmF32(rows, hiddenSize, colbertSize, x, weights, scale, bias, wide, panelScratch);
+        kernel.unitRows(wide, rows, colbertSize);
+        requireFinite(wide, rows * colbertSize, 'ColBERT');
+        yield floats(wide, rows * colbertSize);
+        await encoded.pace(FLOAT_COST * 2 * rows * hiddenSize * colbertSize);
       }
-      return rows;
     },
     hiddenState: (encoded, span) => floats(rowAddress(encoded, span.start), span.tokens * hiddenSize).slice(),
   };

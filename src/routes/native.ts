@@ -25,10 +25,11 @@ export function nativeRoutes({ getEmbedder, log }: RouteDeps) {
       encoding: request.encoding_format,
       colbertSize: embedder.manifest.architecture.colbertSize,
     };
-    const embeddings = embedder.embedEach(texts, options, c.req.raw.signal);
+    const { signal } = c.req.raw;
 
     c.header('x-embedding-fingerprint', embedder.fingerprint);
     if (c.req.header('accept')?.includes('application/x-ndjson')) {
+      const embeddings = embedder.embedEach(texts, { ...options, streamColbert: true }, signal);
       const first = await embeddings.next(); // a request that is refused is refused with its status
       const lines = ndjsonLines(first, embeddings, format, (error) => {
         const requestId = c.get('requestId');
@@ -36,8 +37,9 @@ export function nativeRoutes({ getEmbedder, log }: RouteDeps) {
       });
       return c.body(textStream(lines), 200, { 'content-type': 'application/x-ndjson' });
     }
-    const held = await holdAll(embeddings);
-    return c.body(textStream(encodeAnswer(embedder, held, format)), 200, { 'content-type': 'application/json' });
+    // One JSON object holds every text's dense vectors before the first ColBERT row, so all of them wait in memory.
+    const embeddings = await embedder.embed(texts, { ...options, answerBytes: LIMITS.answerBytes }, signal);
+    return c.body(textStream(encodeAnswer(embedder, embeddings, format)), 200, { 'content-type': 'application/json' });
   });
 
   routes.post('/score', async (c) => {
@@ -110,24 +112,6 @@ function planPairs({ sentence_pairs, query, passages }: InferOutput<typeof Score
   });
 }
 
-/** One JSON object holds every text's dense vectors before the first ColBERT row, so all of them wait in memory. */
-async function holdAll(embeddings: AsyncIterable<Embedding>): Promise<Embedding[]> {
-  const held: Embedding[] = [];
-  let bytes = 0;
-  for await (const embedding of embeddings) {
-    bytes += (embedding.dense?.byteLength ?? 0) + (embedding.colbert?.byteLength ?? 0);
-    if (bytes > LIMITS.answerBytes) {
-      throw new ServiceError(
-        'budget_exceeded',
-        `the vectors of these texts take more than ${LIMITS.answerBytes} bytes; send accept: application/x-ndjson, or fewer texts`,
-        { param: 'texts' },
-      );
-    }
-    held.push(embedding);
-  }
-  return held;
-}
-
 function* encodeAnswer(embedder: Embedder, embeddings: Embedding[], format: EmbeddingFormat): Generator<string> {
   const { model } = embedder.manifest;
   yield `{"model":${JSON.stringify(model.name)},"fingerprint":"${embedder.fingerprint}",`;
@@ -148,5 +132,7 @@ async function* ndjsonLines(
     for await (const embedding of rest) yield* embeddingLine(index++, embedding, format);
   } catch (error) {
     yield `${JSON.stringify(explain(error))}\n`;
+  } finally {
+    await rest.return(undefined); // where the caller stopped reading, the engine is given back at once
   }
 }

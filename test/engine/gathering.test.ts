@@ -4,23 +4,24 @@ import { createGathering, type GatheringOptions, type Lease } from '../../src/en
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** An engine that doubles numbers, a few milliseconds a pass, and notes what each pass held. */
-function createDoubler(options: Partial<GatheringOptions<number, number>> = {}) {
+function createDoubler(options: Partial<GatheringOptions<number, number, number>> = {}) {
   const passes: (readonly number[])[] = [];
   let inside = 0;
-  const run = async (works: readonly number[], lease: Lease) => {
+  const run = async (works: readonly number[], lease: Lease, report: (step: number) => void) => {
     expect(++inside).toBe(1);
     passes.push(works);
     try {
       for (let i = 0; i < 4; i++) {
         await wait(3);
         lease.renew();
+        report(i);
       }
       return works.map((work) => 2 * work);
     } finally {
       inside--;
     }
   };
-  const gathering = createGathering<number, number>({
+  const gathering = createGathering<number, number, number>({
     maxWaiting: 16,
     passCapacity: 100,
     leaseMs: 60_000,
@@ -65,7 +66,7 @@ describe('createGathering', () => {
   it('lets a follower take the work over at once when its leader is cancelled', async () => {
     const { gathering, passes } = createDoubler();
     const leader = new AbortController();
-    const lost = expect(gathering.submit(1, 10, leader.signal)).rejects.toThrow();
+    const lost = expect(gathering.submit(1, 10, { signal: leader.signal })).rejects.toThrow();
     const follower = gathering.submit(2, 10);
     await wait(5);
     expect(passes).toEqual([[1, 2]]);
@@ -99,7 +100,7 @@ describe('createGathering', () => {
     const waiter = new AbortController();
     const first = gathering.submit(1, 1);
     await wait(3);
-    const gone = expect(gathering.submit(2, 1, waiter.signal)).rejects.toThrow();
+    const gone = expect(gathering.submit(2, 1, { signal: waiter.signal })).rejects.toThrow();
     const last = gathering.submit(3, 1);
     waiter.abort();
     await gone;
@@ -133,5 +134,26 @@ describe('createGathering', () => {
     expect(await Promise.all([gathering.submit(1, 10), gathering.submit(2, 10)])).toEqual([2, 4]);
     expect(leases.length).toBeGreaterThan(1);
     expect(() => leases[0]!.renew()).toThrow('gave way');
+  });
+
+  it('tells every caller of a pass how it goes on', async () => {
+    const { gathering } = createDoubler();
+    const steps: number[][] = [[], []];
+    await Promise.all([0, 1].map((i) => gathering.submit(i, 10, { onProgress: (step) => steps[i]!.push(step) })));
+    expect(steps[0]).toEqual([0, 1, 2, 3]);
+    expect(steps[1]!.length).toBeGreaterThan(0);
+    expect(steps[1]).toEqual([...steps[1]!].sort());
+  });
+
+  it('gives the engine to one caller alone while it holds it', async () => {
+    const { gathering, passes } = createDoubler();
+    const hold = await gathering.hold();
+    const after = gathering.submit(1, 10);
+    await wait(20);
+    hold.renew();
+    expect(passes).toEqual([]);
+    hold.release();
+    expect(await after).toBe(2);
+    expect(() => hold.renew()).toThrow('gave way');
   });
 });

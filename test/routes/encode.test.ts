@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { EmbedOptions } from '../../src/embedder.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { appUnderTest } from '../support/call-app.ts';
@@ -66,6 +67,7 @@ describe('POST /encode', () => {
       truncate: true,
       pooling: 'mean',
       instruction: 'query: ',
+      answerBytes: LIMITS.answerBytes,
     });
   });
 
@@ -164,22 +166,26 @@ describe('POST /encode', () => {
     });
   });
 
-  it('holds at most answerBytes of vectors for one JSON object, and says how to have more', async () => {
-    const rows = LIMITS.answerBytes / 4 / COLBERT / 4;
-    const large = new Float32Array(rows * COLBERT);
+  it('writes the ColBERT rows of a long text as they come, in ndjson', async () => {
+    async function* blocks() {
+      for (const value of [1, 2]) yield new Float32Array(2 * COLBERT).fill(value);
+    }
     const embedder = {
       ...fake,
-      async *embedEach(texts: readonly string[]) {
-        for (const _ of texts) yield { tokenIds: new Uint32Array(rows + 1), truncated: false, colbert: large };
+      async *embedEach(_: readonly string[], options: EmbedOptions) {
+        expect(options.streamColbert).toBe(true);
+        yield { tokenIds: new Uint32Array(5), truncated: false, colbertBlocks: blocks() };
       },
     };
-    const { post: postLarge } = appUnderTest(async () => embedder);
-    const body = (count: number) => ({ texts: Array(count).fill('x'), return_dense: false, return_colbert_vecs: true });
-    const fitting = await postLarge('/encode', { ...body(4), encoding_format: 'binary' });
-    expect(fitting.status).toBe(200);
-    const { status, json } = await postLarge('/encode', { ...body(5), encoding_format: 'binary' });
-    expect(status).toBe(422);
-    expect(json.error).toMatchObject({ code: 'budget_exceeded', param: 'texts' });
-    expect(json.error.message).toContain('application/x-ndjson');
+    const { post: postLong } = appUnderTest(async () => embedder);
+    const body = { texts: 'x', return_dense: false, return_colbert_vecs: true };
+    const { text } = await postLong('/encode', body, { accept: 'application/x-ndjson' });
+    const row = (value: number) => Array(COLBERT).fill(value);
+    expect(JSON.parse(text)).toEqual({
+      index: 0,
+      colbert_vecs: [row(1), row(1), row(2), row(2)],
+      tokens: 5,
+      truncated: false,
+    });
   });
 });

@@ -60,6 +60,7 @@ export function fakeEmbedder({ beforeText }: FakeOptions = {}): Embedder & { rea
     engine: 'wasm',
     dotPath: 'plain',
     calls,
+    estimate: (texts) => ({ tokens: texts.map((text) => text.length + 2), passes: 1, cpuMs: 1, fits: true }),
     embedEach,
     async embed(texts, options, signal) {
       const embeddings: Embedding[] = [];

@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { directorySource } from '../../cli/shards/directory.ts';
-import { createEmbedder, type Embedder } from '../../src/embedder.ts';
+import { createEmbedder, type Embedder, type EmbedderDeps } from '../../src/embedder.ts';
 import { type Manifest, parseManifest } from '../../src/format/manifest.ts';
-import type { DotPath } from '../../src/kernel/kernel.ts';
 import { verified } from '../../src/shards/verified.ts';
 import type { GoldenPair, GoldenText, PeerFigures } from './golden-types.ts';
 import { KERNEL_MODULES } from './kernel-modules.ts';
@@ -27,10 +26,7 @@ export function readManifest(directory: string): Manifest {
 }
 
 /** The engine over a model directory, as the CLI runs it. */
-export function openModel(
-  directory: string,
-  options: { dotPath?: DotPath; planBytes?: number } = {},
-): Promise<Embedder> {
+export function openModel(directory: string, options: Partial<EmbedderDeps> = {}): Promise<Embedder> {
   const manifest = readManifest(directory);
   const wait = (ms: number) =>
     new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)));

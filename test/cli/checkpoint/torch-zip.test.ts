@@ -37,6 +37,11 @@ describe('openTorchZip', () => {
     expect((await open(file)).tensors.get('a')).toMatchObject({ type: 'F32', shape: [3, 2] });
   });
 
+  it('reads a zip64 archive, as files beyond 4 GB are', async () => {
+    const directoryOffset = BigInt(Buffer.from(fileOf()).readUInt32LE(fileOf().length - 6));
+    expect((await open(zip64Directory(directoryOffset, 2n))).tensors.get('a')?.shape).toEqual([3, 2]);
+  });
+
   // faults.md F58: `[what, file, the reason it is refused with]`.
   const hostile: readonly (readonly [string, Uint8Array, RegExp])[] = [
     [
@@ -152,6 +157,7 @@ describe('openTorchZip', () => {
     ],
     ['a truncated download', fileOf().subarray(0, -30), /[Ee]nd of central directory/],
     ['a zip64 offset of 2^64', zip64At(2n ** 64n - 1n), /bytes 18446744073709552000 to/],
+    ['2^63 entries', zip64Directory(0n, 2n ** 63n), /a zip of 9223372036854776000 entries/],
     ['a zip64 directory at 2^63', zip64Directory(2n ** 63n), /bytes 9223372036854776000 to/],
   ];
   it.each(hostile)('refuses %s', async (_, bytes, reason) => {
@@ -177,11 +183,11 @@ function zip64At(offset: bigint): Uint8Array {
 }
 
 /** An archive whose zip64 end record puts the central directory at `offset`. */
-function zip64Directory(offset: bigint): Uint8Array {
+function zip64Directory(offset: bigint, entryCount = 1n): Uint8Array {
   const file = Buffer.from(fileOf());
   const record = Buffer.alloc(56);
   record.write('PK\x06\x06', 'latin1');
-  record.writeBigUInt64LE(1n, 32);
+  record.writeBigUInt64LE(entryCount, 32);
   record.writeBigUInt64LE(offset, 48);
   const locator = Buffer.alloc(20);
   locator.write('PK\x06\x07', 'latin1');

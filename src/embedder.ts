@@ -1,6 +1,7 @@
 import { countOperations } from './engine/cost.ts';
 import { createEncoder, type EncodedPass, type LayerProgress, type OnLayer } from './engine/encoder.ts';
 import { createGathering, type Lease } from './engine/gathering.ts';
+import { type LayerRunner, WASM_LAYERS } from './engine/layer-runner.ts';
 import type { Span } from './engine/pass.ts';
 import { PASS_TOKENS, planPasses } from './engine/pass-plan.ts';
 import { ServiceError } from './errors.ts';
@@ -64,7 +65,7 @@ export interface Embedder {
   readonly manifest: Manifest;
   readonly fingerprint: string;
   readonly tokenizer: Tokenizer;
-  readonly engine: 'wasm';
+  readonly engine: LayerRunner['engine'];
   readonly dotPath: DotPath;
   /** What embedding these texts would take; nothing is read. @throws ServiceError as `embedEach` does before its first text. */
   estimate(texts: readonly string[], options: EmbedOptions): Estimate;
@@ -91,6 +92,8 @@ export interface EmbedderDeps {
   readonly manifest: Manifest;
   readonly shards: ShardSource;
   readonly kernel: KernelModules;
+  /** The engine; default the kernels. */
+  readonly layers?: LayerRunner;
   /** Lets input and output proceed, then at least `ms` pass; `wait(0)` must give way to a macrotask. */
   readonly wait: (ms: number) => Promise<void>;
   /** Ceiling of wasm memory; default `LIMITS.planBytes`. */
@@ -128,18 +131,20 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     manifest,
     shards,
     wait,
+    layers = WASM_LAYERS,
     planBytes = LIMITS.planBytes,
     operationsPerMs = OPERATIONS_PER_MS,
     streamedTokens = PASS_TOKENS,
   } = deps;
   const { architecture } = manifest;
+  const mostTokens = Math.min(architecture.maxTokens, layers.maxTokens ?? architecture.maxTokens);
   const tokenizer = createTokenizer(parseVocabulary(await readWhole(shards, TOKENIZER_FILE, manifest)));
   const kernel = createKernel(deps.kernel, planBytes, deps.dotPath);
-  const encoder = createEncoder({ manifest, shards, kernel, planBytes, wait });
+  const encoder = createEncoder({ manifest, shards, kernel, layers, planBytes, wait });
   const heads = createHeads(kernel, manifest);
 
   const tokenize = (texts: readonly string[], options: EmbedOptions): EncodedText[] => {
-    const maxTokens = Math.min(options.maxTokens ?? architecture.maxTokens, architecture.maxTokens);
+    const maxTokens = Math.min(options.maxTokens ?? mostTokens, mostTokens);
     return texts.map((text, index) => {
       const { ids, truncated } = tokenizer.encode((options.instruction ?? '') + text, { maxTokens });
       if (truncated && !options.truncate) {
@@ -264,7 +269,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     manifest,
     fingerprint: await fingerprintOf(manifest),
     tokenizer,
-    engine: 'wasm',
+    engine: layers.engine,
     dotPath: kernel.dotPath,
     estimate(texts, options) {
       const { tokens, passes, cpuMs, fits } = planTexts(texts, options);

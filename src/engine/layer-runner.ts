@@ -5,6 +5,8 @@ import { type LayerContext, runEncoderLayer } from './encoder-layer.ts';
 /** What runs an encoder layer: all in which the engines differ. Reading shards, embeddings, slots and outputs are common to them. */
 export interface LayerRunner {
   readonly engine: 'wasm' | 'onnx';
+  /** Tokens of the longest text, where memory of the engine's own allows fewer than the model. */
+  readonly maxTokens?: number | undefined;
   /** Bytes of a slot, no less than the layer's shard has. */
   slotBytes(layout: LayerLayout): number;
   /** Rewrites a shard that has arrived in its slot into what `run` reads; absent where that is the shard itself. */

@@ -10,10 +10,8 @@ import { matricesOf, planSlot, prepareSlot } from './slot.ts';
 
 type Feeds = Readonly<Record<string, Tensor>>;
 
-/** onnxruntime holds a block's attention scores whole, f32 [heads, rows, tokens]; a text whose scores are larger passes in several blocks. */
-const SCORE_BYTES = 8 * 1024 * 1024;
-/** Fewer rows do not repay the copy of weights, keys and values that comes with each block. */
-const LEAST_BLOCK_ROWS = 32;
+/** onnxruntime holds a block's attention scores whole, f32 [heads, rows, tokens]; blocks of 512 rows are no faster and take 20 MiB more. */
+const BLOCK_ROWS = 128;
 
 /**
  * The `onnx` engine: encoder layers through onnxruntime-web, weights as graph inputs straight from the slots.
@@ -21,9 +19,14 @@ const LEAST_BLOCK_ROWS = 32;
  * onnxruntime quantises activations by tensor, so each text passes alone: its numbers do not depend on its neighbours.
  *
  * @param module `onnxruntime-web/ort-wasm-simd-threaded.wasm`, compiled.
+ * @param maxTokens Of the longest text: onnxruntime's memory grows with it, outside of `planMemory`'s budget. Default the model's own.
  */
-export async function createOnnxLayers(architecture: Architecture, module: WebAssembly.Module): Promise<LayerRunner> {
-  const { hiddenSize, intermediateSize, headCount } = architecture;
+export async function createOnnxLayers(
+  architecture: Architecture,
+  module: WebAssembly.Module,
+  maxTokens?: number,
+): Promise<LayerRunner> {
+  const { hiddenSize, intermediateSize } = architecture;
   const graphs = buildLayerGraphs(architecture);
   const models = [graphs.keysValues, graphs.block].map(encodeOnnxModel);
   const [keysValues, block] = (await createSessions(module, models)) as [Session, Session];
@@ -37,9 +40,8 @@ export async function createOnnxLayers(architecture: Architecture, module: WebAs
     const kept = await run(keysValues, { ...weights, x: rowsOf(hidden) });
     await pace(4 * tokens * hiddenSize * hiddenSize);
 
-    const blockRows = Math.max(LEAST_BLOCK_ROWS, Math.floor(SCORE_BYTES / (4 * headCount * tokens)));
-    for (let row = 0; row < tokens; row += blockRows) {
-      const rows = hidden.subarray(row * hiddenSize, (row + blockRows) * hiddenSize);
+    for (let row = 0; row < tokens; row += BLOCK_ROWS) {
+      const rows = hidden.subarray(row * hiddenSize, (row + BLOCK_ROWS) * hiddenSize);
       const { y } = await run(block, { ...weights, ...kept, x: rowsOf(rows) });
       rows.set(y!.data as Float32Array);
       await pace(4 * rows.length * (hiddenSize + intermediateSize + tokens));
@@ -48,6 +50,7 @@ export async function createOnnxLayers(architecture: Architecture, module: WebAs
 
   return {
     engine: 'onnx',
+    maxTokens,
     slotBytes: ({ byteLength }) => Math.max(byteLength, target.byteLength),
     prepare({ memory }, layout, address) {
       prepareSlot(new Uint8Array(memory.buffer, address, target.byteLength), layout, target, scratch);
@@ -69,10 +72,11 @@ function weightTensors(target: LayerLayout, memory: ArrayBuffer, address: number
   const vector = (offset: number, size: number) =>
     new Tensor('float32', new Float32Array(memory, address + offset, size), [size]);
   const feeds: Record<string, Tensor> = {};
-  for (const { name, k, n, weights, scale, bias } of matricesOf(target)) {
+  for (const { name, k, n, weights, scale, bias, columnSum } of matricesOf(target)) {
     feeds[name] = new Tensor('uint8', new Uint8Array(memory, address + weights, k * n), [k, n]);
     feeds[`${name}_scale`] = vector(scale, n);
     feeds[`${name}_bias`] = vector(bias, n);
+    feeds[`${name}_columnSum`] = vector(columnSum, n);
   }
   for (const name of NORM_NAMES) {
     feeds[`${name}_weight`] = vector(target[name].weight, target.attentionOutput.n);

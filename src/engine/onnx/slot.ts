@@ -12,13 +12,13 @@ import type { MatrixName } from './layer-graphs.ts';
 
 const ALL_U7: LayerWeightTypes = { qkv: 'u7', attentionOutput: 'u7', intermediate: 'u7', output: 'u7' };
 
-/** Where a prepared slot has everything: as in a shard of `u7`, but each weight matrix is u8 [k, n], query, key and value apart. Column sums are left out. */
+/** Where a prepared slot has everything: as in a shard of `u7`, but each weight matrix is u8 [k, n], query, key and value apart. */
 export function planSlot(architecture: Architecture): LayerLayout {
   return planLayerLayout(architecture, ALL_U7);
 }
 
 /** A weight matrix of a prepared slot: byte offsets from the slot's start. */
-export interface SlotMatrix extends Omit<LinearLayout, 'type' | 'columnSum'> {
+export interface SlotMatrix extends Omit<LinearLayout, 'type'> {
   readonly name: MatrixName;
 }
 
@@ -31,6 +31,7 @@ export function matricesOf({ qkv, attentionOutput, intermediate, output }: Layer
     n,
     weights: qkv.weights + third * n * qkv.k,
     scale: qkv.scale + 4 * third * n,
+    columnSum: qkv.columnSum + 4 * third * n,
     bias: qkv.bias + 4 * third * n,
   }));
   return [
@@ -57,6 +58,7 @@ export function prepareSlot(slot: Uint8Array, shard: LayerLayout, target: LayerL
   for (const name of LINEAR_NAMES.toReversed()) {
     const [from, to] = [shard[name], target[name]];
     move(from.bias, to.bias, from.n);
+    move(from.columnSum, to.columnSum, from.n);
     move(from.scale, to.scale, from.n);
     const parts = name === 'qkv' ? 3 : 1;
     const n = from.n / parts;

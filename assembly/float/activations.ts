@@ -24,7 +24,7 @@ export function roundRows(x: usize, rows: i32, k: i32, out: usize): void {
 }
 
 function roundRow(x: usize, bytes: usize, sx: v128, inverse: v128, middle: v128, out: usize): void {
-  const magic = f32x4.splat(ROUND_MAGIC);
+  const magic = v128.load(ROUND_MAGIC);
   for (let i: usize = 0; i < bytes; i += 16) {
     const q = f32x4.sub(f32x4.add(f32x4.mul(f32x4.sub(v128.load(x + i), middle), inverse), magic), magic);
     v128.store(out + i, f32x4.add(f32x4.mul(q, sx), middle));

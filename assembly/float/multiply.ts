@@ -48,23 +48,24 @@ function packRest(x: usize, stride: usize, rows: i32, k: i32, factor: f32, out: 
 }
 
 /**
- * Columns of a matrix for the eight-wide side of `multiplyAdd`: out[columns / 8][steps][8] = x - shift.
+ * Columns of a matrix for one side of `multiplyAdd`: out[columns / width][steps][width] = x - shift, width 4 or 8.
  *
- * @param x f32, `steps` rows, `stride` bytes apart; columns % 8 = 0.
+ * @param x f32, `steps` rows, `stride` bytes apart; `width` divides `columns`.
  * @param shift f32 [columns].
  */
-export function packColumns(x: usize, stride: usize, steps: i32, columns: i32, shift: usize, out: usize): void {
-  for (let column = 0; column < columns; column += 8) {
-    const shift0 = v128.load(shift), shift1 = v128.load(shift, 16);
+export function packColumns(x: usize, stride: usize, steps: i32, columns: i32, width: i32, shift: usize, out: usize): void {
+  const step = <usize>width << 2;
+  for (let column = 0; column < columns; column += 4) {
+    const shifts = v128.load(shift);
     let source = x;
-    for (let step = 0; step < steps; step++) {
-      v128.store(out, f32x4.sub(v128.load(source), shift0));
-      v128.store(out, f32x4.sub(v128.load(source, 16), shift1), 16);
+    let target = out + <usize>(column / width) * <usize>steps * step + (<usize>(column % width) << 2);
+    for (let i = 0; i < steps; i++) {
+      v128.store(target, f32x4.sub(v128.load(source), shifts));
       source += stride;
-      out += 32;
+      target += step;
     }
-    x += 32;
-    shift += 32;
+    x += 16;
+    shift += 16;
   }
 }
 

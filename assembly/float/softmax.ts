@@ -38,8 +38,8 @@ function softmaxRow(x: usize, end: usize): void {
 function exp(x: v128): v128 {
   const t = f32x4.mul(x, f32x4.splat(LOG2_E));
   const clamped = f32x4.max(t, f32x4.splat(-126));
-  const shifted = f32x4.add(clamped, f32x4.splat(ROUND_MAGIC));
-  const fraction = f32x4.sub(clamped, f32x4.sub(shifted, f32x4.splat(ROUND_MAGIC)));
+  const shifted = f32x4.add(clamped, v128.load(ROUND_MAGIC));
+  const fraction = f32x4.sub(clamped, f32x4.sub(shifted, v128.load(ROUND_MAGIC)));
   let p = f32x4.splat(0.00015345831343438476);
   p = f32x4.add(f32x4.mul(p, fraction), f32x4.splat(0.0013399930903688073));
   p = f32x4.add(f32x4.mul(p, fraction), f32x4.splat(0.009618489071726799));

@@ -10,12 +10,20 @@ import {
 } from '../../src/format/layout.ts';
 import { isLabel, type Manifest } from '../../src/format/manifest.ts';
 import { LIMITS } from '../../src/limits.ts';
+import { createCalibrator } from '../calibrate/calibrate.ts';
+import { tokenizeTexts } from '../calibrate/tokenize.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type CheckpointDirectory, openCheckpointDirectory } from '../checkpoint/directory.ts';
 import { type EncoderConfig, parseEncoderConfig, withColbertSize } from '../checkpoint/encoder-config.ts';
 import { checkTensor, encoderTensors } from '../checkpoint/encoder-tensors.ts';
 import { fromSystemError, UserError } from '../user-error.ts';
-import { encodeEmbeddings, encodeHeads, encodeLayer, encodePositionPages, encodeWordPages } from './encode-model.ts';
+import {
+  encodeEmbeddings,
+  encodeHeads,
+  encodeLayer as encodeNearest,
+  encodePositionPages,
+  encodeWordPages,
+} from './encode-model.ts';
 import { createModelWriter, type ModelWriter } from './model-writer.ts';
 import { type BuiltTokenizer, buildTokenizer, readTokenizerSource } from './tokenizer.ts';
 
@@ -36,7 +44,12 @@ export interface ModelSources {
   /** `weight` [colbertSize, hidden] and `bias` [colbertSize]. */
   readonly colbert: Checkpoint;
   readonly tokenizer: BuiltTokenizer;
+  /** By default each weight goes to the nearest value. */
+  readonly encodeLayer?: EncodeLayer | undefined;
 }
+
+/** `layer-NN.bin`; called for the layers in their order. */
+export type EncodeLayer = (layer: number, types: LayerWeightTypes) => Uint8Array;
 
 /** Called after every file with the model bytes written so far and those there will be. */
 export type OnProgress = (writtenBytes: number, totalBytes: number) => void;
@@ -50,6 +63,8 @@ export async function writeModel(
   onProgress: OnProgress = () => {},
 ): Promise<Manifest> {
   const { architecture, encoder, tokenizer } = sources;
+  const encodeLayer: EncodeLayer =
+    sources.encodeLayer ?? ((layer, types) => encodeNearest(encoder, architecture, layer, types));
   const shape = planModel(architecture, preset);
   let totalBytes = tokenizer.bytes.length;
   for (const [, bytes] of expectedFiles(shape)) totalBytes += bytes;
@@ -64,8 +79,7 @@ export async function writeModel(
   await add(TOKENIZER_FILE, tokenizer.bytes);
   await add(EMBEDDINGS_FILE, encodeEmbeddings(encoder, architecture));
   await add(HEADS_FILE, encodeHeads(sources.sparse, sources.colbert, architecture));
-  for (const [layer, types] of shape.layers.entries())
-    await add(layerFile(layer), encodeLayer(encoder, architecture, layer, types));
+  for (const [layer, types] of shape.layers.entries()) await add(layerFile(layer), encodeLayer(layer, types));
   let page = 0;
   for (const bytes of encodePositionPages(encoder, planPositionTable(shape)))
     await add(positionPageFile(page++), bytes);
@@ -108,6 +122,8 @@ export interface ConvertOptions {
   readonly licence?: string | undefined;
   /** Another one for tests of everything else. */
   readonly buildTokenizer?: typeof buildTokenizer;
+  /** Encoder layers are rounded by what they do to these (`cli/calibrate`); without them each weight goes to the nearest value. */
+  readonly calibrationTexts?: readonly string[] | undefined;
   readonly onProgress?: OnProgress;
   /** Stops the conversion between two files; nothing is left behind. */
   readonly signal?: AbortSignal;
@@ -126,9 +142,10 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
     const model = describeOrigin(options, config.upstream);
     const sources = await openSources(directory, config, opened, options.buildTokenizer ?? buildTokenizer);
     planModel(sources.architecture, options.preset); // refuses what cannot be served before anything is written
+    const encodeLayer = options.calibrationTexts && calibrate(sources, options.calibrationTexts);
     const writer = createModelWriter(options.outDir);
     try {
-      return await writeModel(writer, sources, options.preset, model, (...bytes) => {
+      return await writeModel(writer, { ...sources, encodeLayer }, options.preset, model, (...bytes) => {
         options.signal?.throwIfAborted();
         options.onProgress?.(...bytes);
       });
@@ -141,6 +158,9 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
     for (const checkpoint of opened) checkpoint.close();
   }
 }
+
+const calibrate = ({ encoder, architecture, tokenizer }: ModelSources, texts: readonly string[]): EncodeLayer =>
+  createCalibrator(encoder, architecture, tokenizeTexts(tokenizer.bytes, texts, architecture.maxTokens)).encodeLayer;
 
 /** @param opened Receives what the caller must close, also when this throws. */
 async function openSources(

@@ -6,6 +6,7 @@ import {
   linearShape,
 } from '../../src/format/architecture.ts';
 import {
+  type LayerLayout,
   type LinearLayout,
   type NormLayout,
   planEmbeddingsLayout,
@@ -30,7 +31,7 @@ import { packColbert, packRowPage, packRows } from './pack.ts';
 const BLOCK_ROWS = 128;
 
 /** The tensors whose rows, one after another, are a linear layer's rows. */
-const LINEAR_PARTS: Readonly<Record<LinearName, readonly string[]>> = {
+export const LINEAR_PARTS: Readonly<Record<LinearName, readonly string[]>> = {
   qkv: ['attention.self.query', 'attention.self.key', 'attention.self.value'],
   attentionOutput: ['attention.output.dense'],
   intermediate: ['intermediate.dense'],
@@ -54,15 +55,20 @@ export function encodeLayer(
       encodeLinearRows(encoder, layerTensor(layer, part), bytes, layout[name], i * partRows, partRows);
     }
   }
-  encodeNorm(
-    encoder,
-    layerTensor(layer, 'attention.output.LayerNorm'),
-    bytes,
-    layout.attentionNorm,
-    architecture.hiddenSize,
-  );
-  encodeNorm(encoder, layerTensor(layer, 'output.LayerNorm'), bytes, layout.outputNorm, architecture.hiddenSize);
+  encodeLayerNorms(encoder, architecture, layer, bytes, layout);
   return bytes;
+}
+
+/** The two LayerNorms of `layer-NN.bin`. */
+export function encodeLayerNorms(
+  encoder: Checkpoint,
+  { hiddenSize }: Architecture,
+  layer: number,
+  bytes: Uint8Array,
+  { attentionNorm, outputNorm }: LayerLayout,
+): void {
+  encodeNorm(encoder, layerTensor(layer, 'attention.output.LayerNorm'), bytes, attentionNorm, hiddenSize);
+  encodeNorm(encoder, layerTensor(layer, 'output.LayerNorm'), bytes, outputNorm, hiddenSize);
 }
 
 function encodeLinearRows(
@@ -158,7 +164,7 @@ export function encodeHeads(sparse: Checkpoint, colbert: Checkpoint, architectur
 }
 
 /** @throws UserError naming the tensor and row if a value is NaN or infinite. */
-function readFiniteRows(
+export function readFiniteRows(
   checkpoint: Checkpoint,
   name: string,
   startRow: number,

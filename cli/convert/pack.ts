@@ -8,7 +8,7 @@ import {
   type RowType,
   weightBytes,
 } from '../../src/format/layout.ts';
-import { createU4Channel, quantiseSymmetric, quantiseU4, quantiseU7, ZERO_POINT } from './quantise.ts';
+import { createU4Channel, quantiseSymmetric, quantiseU4, quantiseU7, type U4Channel, ZERO_POINT } from './quantise.ts';
 
 /** A packed linear layer's first three sections; the bias stays as it is. */
 export interface PackedLinear {
@@ -81,35 +81,61 @@ function createU7Panel(k: number): PackPanel {
     for (let c = 0; c < PANEL_COLUMNS; c++) {
       scale[c] = quantiseU7(rows, start + c * k, k, u, 0);
       columnSum[c] = scale[c]! * sumOfWeights(u);
-      for (let i = 0; i < k; i += RUN) {
-        const run = i * PANEL_COLUMNS + c * RUN;
-        for (let j = 0; j < RUN; j++) panel[run + j] = u[i + j]!;
-      }
+      storeU7(u, c, panel);
     }
   };
 }
 
+function storeU7(u: Uint8Array, column: number, panel: Uint8Array): void {
+  for (let i = 0; i < u.length; i += RUN) {
+    const run = i * PANEL_COLUMNS + column * RUN;
+    for (let j = 0; j < RUN; j++) panel[run + j] = u[i + j]!;
+  }
+}
+
 function createU4Panel(k: number): PackPanel {
   const channel = createU4Channel(k);
-  const halfColumns = PANEL_COLUMNS / 2;
   return (rows, start, panel, scale, columnSum) => {
     panel.fill(0); // two columns share a byte
     for (let c = 0; c < PANEL_COLUMNS; c++) {
       scale[c] = quantiseU4(rows, start + c * k, k, channel);
       columnSum[c] = scale[c]! * sumOfWeights(channel.u);
-      const shift = c < halfColumns ? 0 : 4;
-      for (let g = 0; g < k / GROUP_SIZE; g++) {
-        const at = g * GROUP_BYTES;
-        panel[at + c] = channel.steps[g]!;
-        panel[at + PANEL_COLUMNS + c] = channel.minima[g]!;
-        for (let i = 0; i < GROUP_SIZE; i += RUN) {
-          const run = at + 2 * PANEL_COLUMNS + i * halfColumns + 8 * (c & 1) + ((c >> 1) & 1);
-          for (let j = 0; j < RUN; j++)
-            panel[run + 2 * j] = panel[run + 2 * j]! | (channel.codes[g * GROUP_SIZE + i + j]! << shift);
-        }
-      }
+      storeU4(channel, c, panel);
     }
   };
+}
+
+/** Adds a column's steps, minima and codes to a panel that holds zeros for it. */
+function storeU4({ steps, minima, codes }: U4Channel, column: number, panel: Uint8Array): void {
+  const shift = column < PANEL_COLUMNS / 2 ? 0 : 4;
+  for (let g = 0; g < steps.length; g++) {
+    const at = g * GROUP_BYTES;
+    panel[at + column] = steps[g]!;
+    panel[at + PANEL_COLUMNS + column] = minima[g]!;
+    for (let i = 0; i < GROUP_SIZE; i += RUN) {
+      const run = at + 2 * PANEL_COLUMNS + (i * PANEL_COLUMNS) / 2 + 8 * (column & 1) + ((column >> 1) & 1);
+      for (let j = 0; j < RUN; j++)
+        panel[run + 2 * j] = panel[run + 2 * j]! | (codes[g * GROUP_SIZE + i + j]! << shift);
+    }
+  }
+}
+
+/**
+ * Packs the channels of a whole linear layer that were rounded elsewhere.
+ *
+ * @param channels One a row; of `u7`, only `u` is looked at.
+ * @param into Weights of zeros, and scales that are already there.
+ */
+export function packChannels(type: WeightType, channels: readonly U4Channel[], into: PackedLinear): void {
+  const panelBytes = weightBytes(type, PANEL_COLUMNS, channels[0]!.u.length);
+  for (const [n, channel] of channels.entries()) {
+    const column = n % PANEL_COLUMNS;
+    const start = ((n - column) / PANEL_COLUMNS) * panelBytes;
+    const panel = into.weights.subarray(start, start + panelBytes);
+    if (type === 'u7') storeU7(channel.u, column, panel);
+    else storeU4(channel, column, panel);
+    into.columnSum[n] = into.scale[n]! * sumOfWeights(channel.u);
+  }
 }
 
 function sumOfWeights(u: Uint8Array): number {

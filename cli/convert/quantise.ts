@@ -2,7 +2,7 @@ import { GROUP_SIZE } from '../../src/format/layout.ts';
 
 /** Real 0 in the unsigned 7-bit grid of both weight packings. */
 export const ZERO_POINT = 64;
-const MAX_U = 127;
+export const MAX_U = 127;
 const MAX_CODE = 15;
 
 /**
@@ -38,7 +38,7 @@ export function quantiseSymmetric(
 
 /** One output channel in `u7`: u = clamp(round(w / scale) + 64, 0, 127). Returns the scale. */
 export function quantiseU7(weights: Float32Array, start: number, k: number, u: Uint8Array, uStart: number): number {
-  const scale = fitScale(weights, start, k, -ZERO_POINT, MAX_U - ZERO_POINT);
+  const scale = fitU7Scale(weights, start, k);
   if (scale === 0) {
     u.fill(ZERO_POINT, uStart, uStart + k);
     return 0;
@@ -47,6 +47,10 @@ export function quantiseU7(weights: Float32Array, start: number, k: number, u: U
   for (let i = 0; i < k; i++) u[uStart + i] = clamp(weights[start + i]! * inverse + ZERO_POINT, 0, MAX_U) + 0.5; // stored rounded down
   return scale;
 }
+
+/** The scale that `quantiseU7` rounds with. */
+export const fitU7Scale = (weights: Float32Array, start: number, k: number): number =>
+  fitScale(weights, start, k, -ZERO_POINT, MAX_U - ZERO_POINT);
 
 /** The scale for `low`..`high` with the least squared error among the largest magnitude's, shares of it, and least-squares fits to their codes. */
 function fitScale(values: Float32Array, start: number, count: number, low: number, high: number): number {
@@ -87,7 +91,7 @@ function tryScale(values: Float32Array, start: number, count: number, low: numbe
   return { scale, error, fitted: squares > 0 ? products / squares : scale };
 }
 
-function clamp(value: number, low: number, high: number): number {
+export function clamp(value: number, low: number, high: number): number {
   return Math.max(low, Math.min(value, high));
 }
 
@@ -124,14 +128,7 @@ export function expandCode(code: number, step: number, minimum: number): number 
  * @returns The channel's scale.
  */
 export function quantiseU4(weights: Float32Array, start: number, k: number, into: U4Channel): number {
-  let smallest = 0;
-  let largest = 0;
-  for (let i = start; i < start + k; i++) {
-    const weight = weights[i]!;
-    if (weight < smallest) smallest = weight;
-    if (weight > largest) largest = weight;
-  }
-  const scale = Math.fround(Math.max(largest / (MAX_U - ZERO_POINT), -smallest / ZERO_POINT));
+  const scale = fitU4Scale(weights, start, k);
   const inverse = scale === 0 ? 0 : 1 / scale;
   const { steps, minima, codes, u } = into;
   for (let g = 0; g < k / GROUP_SIZE; g++) {
@@ -150,15 +147,27 @@ export function quantiseU4(weights: Float32Array, start: number, k: number, into
   return scale;
 }
 
+/** The scale that `quantiseU4` rounds with: the channel's range fills 0..127. */
+export function fitU4Scale(weights: Float32Array, start: number, k: number): number {
+  let smallest = 0;
+  let largest = 0;
+  for (let i = start; i < start + k; i++) {
+    const weight = weights[i]!;
+    if (weight < smallest) smallest = weight;
+    if (weight > largest) largest = weight;
+  }
+  return Math.fround(Math.max(largest / (MAX_U - ZERO_POINT), -smallest / ZERO_POINT));
+}
+
 /** The group at hand, in 0..127, and the best step and minimum found for it: scratch, as a model has ten million groups. */
-const group = new Float64Array(GROUP_SIZE);
+export const group = new Float64Array(GROUP_SIZE);
 const fit = { step: 0, minimum: 0, error: Infinity };
 
 /**
  * Steps from 0.8 of the one that reaches from the smallest to the largest value to half a step of the grid beyond it (where that is coarse, a step
  * that meets its integers is best), each with five minima around the middle; then every neighbour while that helps.
  */
-function fitGroup(): void {
+export function fitGroup(): Readonly<typeof fit> {
   let smallest = Infinity;
   let largest = -Infinity;
   for (let i = 0; i < GROUP_SIZE; i++) {
@@ -181,6 +190,7 @@ function fitGroup(): void {
       for (let m = minimum - 1; m <= minimum + 1; m++) tryGroup(s, m);
     }
   }
+  return fit;
 }
 
 const levels = new Float64Array(MAX_CODE + 1);
@@ -202,6 +212,7 @@ function tryGroup(step: number, minimum: number): void {
   fit.error = error;
 }
 
-function nearestCode(value: number, stepInverse: number): number {
+/** The code of a value that lies this far above code 0. @param stepInverse 16 / step, or 0. */
+export function nearestCode(value: number, stepInverse: number): number {
   return clamp(value * stepInverse + 0.5, 0, MAX_CODE) | 0;
 }

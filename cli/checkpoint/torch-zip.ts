@@ -2,7 +2,8 @@ import { UserError } from '../user-error.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { Checkpoint, ElementType } from './checkpoint.ts';
 import { createTensorReader, type StoredTensor } from './elements.ts';
-import { PICKLE_LIMITS, type PickleTensor, parseTorchPickle } from './pickle.ts';
+import { parseTorchPickle } from './pickle.ts';
+import { PICKLE_LIMITS, type PickleTensor } from './pickle-values.ts';
 import { listStoredEntries, type ZipEntry } from './zip.ts';
 
 const STORAGE_TYPES: Readonly<Record<string, readonly [ElementType, elementBytes: number]>> = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { memoryByteSource } from '../../../cli/checkpoint/byte-source.ts';
-import { PICKLE_LIMITS } from '../../../cli/checkpoint/pickle.ts';
+import { PICKLE_LIMITS } from '../../../cli/checkpoint/pickle-values.ts';
 import { openTorchZip } from '../../../cli/checkpoint/torch-zip.ts';
 import { UserError } from '../../../cli/user-error.ts';
 import { floatBytes, op, type PickledTensor, torchFile, torchPickle, zipFile } from './builders.ts';

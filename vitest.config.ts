@@ -1,31 +1,45 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
+const convertModels = 'test/support/convert-models.ts';
+
 export default defineConfig({
   test: {
-    globalSetup: 'test/support/convert-models.ts', // once, before all projects
     projects: [
       {
-        extends: true,
-        test: { name: 'node', include: ['test/**/*.test.ts'], exclude: ['test/worker/**', 'test/process/**'] },
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/worker/**', 'test/process/**'],
+          globalSetup: convertModels,
+        },
       },
       {
         // In workerd, with the bindings of wrangler.toml; only the assets are the fixtures'.
         plugins: [
-          cloudflareTest({
+          cloudflareTest(({ inject }) => ({
             wrangler: { configPath: './wrangler.toml' },
-            miniflare: { assets: { directory: '.m3edge/test/assets', binding: 'ASSETS' } },
-          }),
+            miniflare: {
+              assets: { directory: inject<string>('assets'), binding: 'ASSETS' },
+              env: { MODELS: { type: 'r2', name: 'models' } },
+            },
+          })),
         ],
         test: {
           name: 'worker',
           include: ['test/worker/**/*.test.ts'],
-          globalSetup: 'test/support/provide-embeddings.ts',
+          globalSetup: [convertModels, 'test/support/provide-embeddings.ts'],
         },
       },
       {
         // Starts servers and commands as a user does.
-        test: { name: 'process', include: ['test/process/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'process',
+          include: ['test/process/**/*.test.ts'],
+          globalSetup: convertModels,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

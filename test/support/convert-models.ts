@@ -1,19 +1,44 @@
-import { rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TestProject } from 'vitest/node';
+import { CALIBRATION_TEXTS } from '../../cli/calibrate/texts.ts';
 import { convertCheckpoint } from '../../cli/convert/convert.ts';
-import { buildTokenizer } from '../../cli/convert/tokenizer.ts';
 import { stageModel } from '../../cli/stage-model.ts';
-import { ASSETS_DIRECTORY, FIXTURES, fixtureDirectory, modelDirectory, PRESETS } from './models.ts';
+import { FIXTURES, fixtureDirectory, MODELS_VARIABLE, modelDirectory, PRESETS } from './models.ts';
 
-/** Vitest's global set-up: both fixtures, both presets, by the converter as it is; the Worker finds each among its assets. */
-export default async function convertModels(): Promise<void> {
-  rmSync(ASSETS_DIRECTORY, { recursive: true, force: true });
+/** On the project's own disk, so that models are staged by links. */
+const parent = fileURLToPath(new URL('../../.m3edge', import.meta.url));
+const ASSETS = 'assets';
+
+/**
+ * Global set-up of every project: both fixtures, both presets, by the converter as it is, once a run; the Worker under test finds each among its
+ * assets, and serves micro-m3 in q8.
+ */
+export default async function convertModels(project: TestProject): Promise<(() => void) | undefined> {
+  const done = process.env[MODELS_VARIABLE];
+  if (done !== undefined) {
+    project.provide('assets', join(done, ASSETS));
+    return undefined;
+  }
+  mkdirSync(parent, { recursive: true });
+  const directory = mkdtempSync(join(parent, 'test-'));
+  process.env[MODELS_VARIABLE] = directory;
+  const assets = join(directory, ASSETS);
   for (const fixture of FIXTURES) {
     for (const preset of PRESETS) {
       const outDir = modelDirectory(fixture, preset);
-      rmSync(outDir, { recursive: true, force: true });
-      await convertCheckpoint({ checkpoint: fixtureDirectory(fixture), outDir, preset, name: fixture, buildTokenizer });
-      stageModel(outDir, ASSETS_DIRECTORY, `${fixture}-${preset}`);
+      await convertCheckpoint({
+        checkpoint: fixtureDirectory(fixture),
+        outDir,
+        preset,
+        name: fixture,
+        calibrationTexts: CALIBRATION_TEXTS,
+      });
+      stageModel(outDir, assets, `${fixture}-${preset}`);
     }
   }
-  stageModel(modelDirectory('micro-m3', 'q8'), ASSETS_DIRECTORY);
+  stageModel(modelDirectory('micro-m3', 'q8'), assets);
+  project.provide('assets', assets);
+  return () => rmSync(directory, { recursive: true });
 }

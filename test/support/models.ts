@@ -16,10 +16,10 @@ export type Preset = (typeof PRESETS)[number];
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 export const fixtureDirectory = (fixture: Fixture) => join(root, 'test/fixtures', fixture);
-/** Converted afresh at the start of every run: `convert-models.ts`. */
-export const modelDirectory = (fixture: Fixture, preset: Preset) => join(root, '.m3edge/test', `${fixture}-${preset}`);
-/** The assets of the Worker under test: every model, and micro-m3 in q8 as the one that it serves. */
-export const ASSETS_DIRECTORY = join(root, '.m3edge/test/assets');
+/** Where `convert-models.ts` puts this run's models: runs at the same time do not share them. */
+export const MODELS_VARIABLE = 'M3EDGE_TEST_MODELS';
+export const modelDirectory = (fixture: Fixture, preset: Preset) =>
+  join(process.env[MODELS_VARIABLE]!, `${fixture}-${preset}`);
 
 export function readManifest(directory: string): Manifest {
   return parseManifest(readFileSync(join(directory, 'manifest.json'), 'utf8'));

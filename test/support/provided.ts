@@ -3,6 +3,8 @@ export type ProvidedModels = Readonly<Record<string, { readonly fingerprint: str
 
 declare module 'vitest' {
   export interface ProvidedContext {
+    /** The assets of the Worker under test. */
+    assets: string;
     models: ProvidedModels;
   }
 }

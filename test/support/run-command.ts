@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const bin = fileURLToPath(new URL('../../cli/bin.js', import.meta.url));
+
+/** Starts `m3edge ARGS` as a shell would. */
+export function startM3edge(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [bin, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' });
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `m3edge ARGS` to its end. */
+export async function m3edge(args: readonly string[], input: string | Uint8Array = '', env = {}): Promise<Finished> {
+  const child = startM3edge(args, env);
+  child.stdin!.on('error', () => {}); // it may end before it has read everything
+  child.stdin!.end(input);
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'exit') as Promise<[number | null]>,
+    text(child.stdout!),
+    text(child.stderr!),
+  ]);
+  return { code, stdout, stderr };
+}
+
+async function text(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The lines of a command's output, each parsed. */
+// biome-ignore lint/suspicious/noExplicitAny: an answer is looked at field by field
+export const jsonLines = (output: string): any[] =>
+  output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));

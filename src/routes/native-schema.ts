@@ -32,16 +32,21 @@ const maxTokens = v.pipe(
   v.maxValue(LIMITS.maxTokens, `must be at most ${LIMITS.maxTokens}`),
 );
 
-export const EncodeRequest = v.strictObject({
+/** What decides how much work an /encode request is. */
+export const EstimateRequest = v.strictObject({
   texts: v.union([text, list(text, LIMITS.maxTexts)]),
   return_dense: v.optional(v.boolean(), true),
   return_sparse: v.optional(v.boolean(), false),
   return_colbert_vecs: v.optional(v.boolean(), false),
   max_length: v.optional(maxTokens),
   truncate: v.optional(v.boolean(), false),
-  encoding_format: v.optional(v.picklist(VECTOR_ENCODINGS), 'float'),
   pooling: v.optional(v.picklist(['cls', 'mean']), 'cls'),
   instruction: v.optional(v.pipe(v.string(), v.maxLength(LIMITS.textUnits, 'is too long'), wellFormed)),
+});
+
+export const EncodeRequest = v.strictObject({
+  ...EstimateRequest.entries,
+  encoding_format: v.optional(v.picklist(VECTOR_ENCODINGS), 'float'),
 });
 
 /** Beyond this a weight only overflows: the scores are means, so the weights' ratio is what counts. */

@@ -7,9 +7,10 @@ import { ServiceError } from '../errors.ts';
 import { shortestFloat32 } from '../float32-text.ts';
 import { LIMITS } from '../limits.ts';
 import type { AppEnv, RouteDeps } from './deps.ts';
+import { encodeEvents } from './encode-events.ts';
 import { errorBody, toServiceError } from './error-response.ts';
 import { readJsonBody } from './json-body.ts';
-import { EncodeRequest, ScoreRequest } from './native-schema.ts';
+import { EncodeRequest, EstimateRequest, ScoreRequest } from './native-schema.ts';
 import { parseRequest } from './parse-request.ts';
 import { textStream } from './text-stream.ts';
 
@@ -28,18 +29,33 @@ export function nativeRoutes({ getEmbedder, log }: RouteDeps) {
     const { signal } = c.req.raw;
 
     c.header('x-embedding-fingerprint', embedder.fingerprint);
-    if (c.req.header('accept')?.includes('application/x-ndjson')) {
+    const explain = (error: unknown) => {
+      const requestId = c.get('requestId');
+      return errorBody(toServiceError(error, requestId, log), requestId);
+    };
+    const accept = c.req.header('accept') ?? '';
+    if (accept.includes('text/event-stream')) {
+      const events = encodeEvents(embedder, texts, options, format, explain, signal);
+      const first = await events.next(); // a request that is refused is refused with its status
+      return c.body(textStream(withFirst(first, events)), 200, { 'content-type': 'text/event-stream' });
+    }
+    if (accept.includes('application/x-ndjson')) {
       const embeddings = embedder.embedEach(texts, { ...options, streamColbert: true }, signal);
       const first = await embeddings.next(); // a request that is refused is refused with its status
-      const lines = ndjsonLines(first, embeddings, format, (error) => {
-        const requestId = c.get('requestId');
-        return errorBody(toServiceError(error, requestId, log), requestId);
-      });
+      const lines = ndjsonLines(first, embeddings, format, explain);
       return c.body(textStream(lines), 200, { 'content-type': 'application/x-ndjson' });
     }
     // One JSON object holds every text's dense vectors before the first ColBERT row, so all of them wait in memory.
     const embeddings = await embedder.embed(texts, { ...options, answerBytes: LIMITS.answerBytes }, signal);
     return c.body(textStream(encodeAnswer(embedder, embeddings, format)), 200, { 'content-type': 'application/json' });
+  });
+
+  routes.post('/estimate', async (c) => {
+    const request = parseRequest(EstimateRequest, await readJsonBody(c.req.raw));
+    const { texts, options } = planEncode(request);
+    const embedder = await getEmbedder();
+    const { tokens, passes, cpuMs, fits } = embedder.estimate(texts, options);
+    return c.json({ tokens, passes, cpu_ms: cpuMs, fits });
   });
 
   routes.post('/score', async (c) => {
@@ -73,7 +89,7 @@ export function nativeRoutes({ getEmbedder, log }: RouteDeps) {
   return routes;
 }
 
-function planEncode(request: InferOutput<typeof EncodeRequest>): { texts: string[]; options: EmbedOptions } {
+function planEncode(request: InferOutput<typeof EstimateRequest>): { texts: string[]; options: EmbedOptions } {
   const { texts, return_dense: dense, return_sparse: sparse, return_colbert_vecs: colbert, max_length } = request;
   if (!dense && !sparse && !colbert) {
     throw new ServiceError('bad_request', 'return_dense is false and nothing else is asked for', {
@@ -117,6 +133,11 @@ function* encodeAnswer(embedder: Embedder, embeddings: Embedding[], format: Embe
   yield `{"model":${JSON.stringify(model.name)},"fingerprint":"${embedder.fingerprint}",`;
   yield* embeddingColumns(embeddings, format);
   yield '}';
+}
+
+async function* withFirst<T>(first: IteratorResult<T>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  if (!first.done) yield first.value;
+  yield* rest;
 }
 
 /** An error after the first line becomes the last line: the status has been sent. */

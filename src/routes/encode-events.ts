@@ -1,0 +1,60 @@
+import type { Embedder, Embedding, EmbedOptions } from '../embedder.ts';
+import { type EmbeddingFormat, embeddingLine } from '../embedding-json.ts';
+
+/**
+ * `/encode` as server-sent events: `tokens` first, `layer` after each encoder layer, `embedding` as soon as a text is ready, then `done`, or
+ * `error` with the body that a refused request would have had.
+ *
+ * @param texts As `embedEach`; what it would refuse is refused before the first event.
+ */
+export async function* encodeEvents(
+  embedder: Embedder,
+  texts: readonly string[],
+  options: EmbedOptions,
+  format: EmbeddingFormat,
+  explain: (error: unknown) => unknown,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
+  const { tokens, passes } = embedder.estimate(texts, options);
+  yield event('tokens', { tokens, passes });
+  const layers: string[] = [];
+  let wake = () => {};
+  const onLayer: EmbedOptions['onLayer'] = (progress) => {
+    layers.push(event('layer', progress));
+    wake();
+  };
+  const embeddings = embedder.embedEach(texts, { ...options, streamColbert: true, onLayer }, signal);
+  try {
+    for (let index = 0; ; index++) {
+      let outcome: Outcome | undefined;
+      embeddings.next().then(
+        (result) => {
+          outcome = { result };
+          wake();
+        },
+        (error) => {
+          outcome = { error };
+          wake();
+        },
+      );
+      while (layers.length > 0 || !outcome) {
+        if (layers.length > 0) yield layers.shift()!;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+      if ('error' in outcome) throw outcome.error;
+      if (outcome.result.done) break;
+      yield 'event: embedding\ndata: ';
+      yield* embeddingLine(index, outcome.result.value, format);
+      yield '\n';
+    }
+    yield event('done', {});
+  } catch (error) {
+    yield event('error', explain(error));
+  } finally {
+    await embeddings.return(undefined);
+  }
+}
+
+type Outcome = { readonly result: IteratorResult<Embedding> } | { readonly error: unknown };
+
+const event = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -31,7 +31,8 @@ export function findMissing({ packages }: Lock): Missing[] {
   for (const [path, { optionalDependencies = {}, dev }] of Object.entries(packages)) {
     for (const [name, version] of Object.entries(optionalDependencies)) {
       if (isLocked(packages, path, name)) continue;
-      const entry = { version, ...platformOf(name), ...(dev && { dev }), optional: true };
+      const { cpu, libc, os } = platformOf(name);
+      const entry = { version, cpu, ...(dev && { dev }), ...(libc && { libc }), optional: true, os }; // in npm's own order
       missing.push({ path: `node_modules/${name}`, entry });
     }
   }

@@ -21,7 +21,7 @@ export default defineConfig({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
               assets: { directory: inject<string>('assets'), binding: 'ASSETS' },
-              env: { MODELS: { type: 'r2', name: 'models' } },
+              r2Buckets: ['MODELS'],
             },
           })),
         ],

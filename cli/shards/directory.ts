@@ -26,7 +26,7 @@ export function directorySource(directory: string): ShardSource {
             throw unreadable(name, cause);
           });
           if (bytesRead === 0) break;
-          write(buffer.subarray(0, bytesRead), offset);
+          await write(buffer.subarray(0, bytesRead), offset);
           offset += bytesRead;
         }
       } finally {

@@ -9,7 +9,7 @@ export function memorySource(files: ReadonlyMap<string, Uint8Array>, chunkBytes 
       if (!bytes) throw new ServiceError('model_shard_missing', `no shard ${name}`);
       for (let offset = 0; offset < bytes.length; offset += chunkBytes) {
         signal?.throwIfAborted();
-        write(bytes.subarray(offset, offset + chunkBytes), offset);
+        await write(bytes.subarray(offset, offset + chunkBytes), offset);
       }
     },
   };

@@ -1,6 +1,5 @@
 import { ServiceError } from '../errors.ts';
-
-type Write = (chunk: Uint8Array, offset: number) => void;
+import type { WriteChunk } from './source.ts';
 
 /** The fewer chunks the better, until the buffer leaves the cache: bench/README.md compares sizes. */
 const BUFFER_BYTES = 256 * 1024;
@@ -18,24 +17,31 @@ const idleBuffers: ArrayBuffer[] = [];
 export async function pump(
   stream: ReadableStream<Uint8Array>,
   name: string,
-  write: Write,
+  write: WriteChunk,
   signal?: AbortSignal,
 ): Promise<void> {
   const reader = stream.getReader({ mode: 'byob' });
+  const cancel = () => {
+    reader.cancel(signal?.reason).catch(() => {}); // the other end may be gone already
+  };
+  signal?.addEventListener('abort', cancel, { once: true }); // not every stream takes a signal, R2's does not
   let buffer = idleBuffers.pop() ?? new ArrayBuffer(BUFFER_BYTES);
   let offset = 0;
   try {
     while (true) {
       signal?.throwIfAborted();
       const { done, value } = await readOrExplain(reader, new Uint8Array(buffer), name, signal);
+      signal?.throwIfAborted(); // a cancelled read ends as if the shard did
       if (value) buffer = value.buffer as ArrayBuffer;
       if (done) break;
-      write(value, offset);
+      await write(value, offset);
       offset += value.length;
     }
   } catch (error) {
-    reader.cancel(error).catch(() => {}); // the other end may be gone already
+    cancel();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
   }
   idleBuffers.push(buffer);
 }

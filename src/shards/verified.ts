@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { FileEntry } from '../format/manifest.ts';
-import type { ShardSource } from './source.ts';
+import type { ShardSource, WriteChunk } from './source.ts';
 
 /** A sha256 in the making. `node:crypto`'s `Hash` is one; `crypto.subtle` wants the whole shard at once. */
 export interface Digest {
@@ -23,14 +23,17 @@ export interface VerifiedOptions {
 const ATTEMPTS = 3;
 /** Doubled every time: long enough for a dropped connection, short beside a cold start. */
 const BACKOFF_MS = 50;
+/** No attempt begins later than this after the first, so that a read ends within this and one attempt's own deadline. */
+const RETRY_MS = 10_000;
 
 /**
  * Checks every shard's length always, its sha256 until it was right once, and reads again what came damaged or not at all.
  *
- * `write` sees bytes before the digest is known, and sees them again where a read is repeated: what it wrote counts once `readInto` has
- * resolved. It never sees a byte beyond the manifest's length.
+ * Unlike other sources' writers, `write` sees bytes again where a read is repeated: what it wrote counts once `readInto` has resolved. It never
+ * sees a byte beyond the manifest's length, nor the last chunk of a shard whose digest is wrong. A shard that it finds wrong itself, and
+ * says so by throwing `model_shard_corrupt`, is read and verified again like any other.
  *
- * @throws ServiceError `model_shard_missing` at once; after 3 attempts `model_shard_corrupt` or `model_unavailable`.
+ * @throws ServiceError `model_shard_missing` at once; after 3 attempts, or 10 s, `model_shard_corrupt` or `model_unavailable`.
  */
 export function verified(source: ShardSource, options: VerifiedOptions): ShardSource {
   const { files, createDigest, wait, random = Math.random, onRetry } = options;
@@ -46,7 +49,10 @@ export function verified(source: ShardSource, options: VerifiedOptions): ShardSo
         received += chunk.length;
         if (received > entry.bytes) throw corrupt(name, `longer than the ${entry.bytes} bytes of the manifest`);
         digest?.update(chunk);
-        write(chunk, offset);
+        if (received === entry.bytes && digest && digest.digest('hex') !== entry.sha256) {
+          throw corrupt(name, 'sha256 differs from the manifest');
+        }
+        return write(chunk, offset);
       },
       signal,
     );
@@ -56,7 +62,6 @@ export function verified(source: ShardSource, options: VerifiedOptions): ShardSo
         `${name}: ended after ${received} of ${entry.bytes} bytes; try again`,
       );
     }
-    if (digest && digest.digest('hex') !== entry.sha256) throw corrupt(name, 'sha256 differs from the manifest');
     known.add(name);
   };
 
@@ -64,12 +69,13 @@ export function verified(source: ShardSource, options: VerifiedOptions): ShardSo
     async readInto(name, write, signal) {
       const entry = Object.hasOwn(files, name) ? files[name] : undefined;
       if (!entry) throw new ServiceError('model_shard_missing', `${name}: not in the manifest`);
+      const firstAt = Date.now();
       for (let tries = 1; ; tries++) {
         try {
           return await attempt(name, entry, write, signal);
         } catch (error) {
           signal?.throwIfAborted();
-          if (tries === ATTEMPTS || !isWorthAnotherTry(error)) throw error;
+          if (tries === ATTEMPTS || Date.now() - firstAt > RETRY_MS || !isWorthAnotherTry(error)) throw error;
           known.delete(name);
           onRetry?.(name, error);
           await wait(BACKOFF_MS * 2 ** (tries - 1) * (0.5 + random()));
@@ -79,7 +85,7 @@ export function verified(source: ShardSource, options: VerifiedOptions): ShardSo
   };
 }
 
-type WriteAndSignal = [write: Parameters<ShardSource['readInto']>[1], signal: AbortSignal | undefined];
+type WriteAndSignal = [write: WriteChunk, signal: AbortSignal | undefined];
 
 function corrupt(name: string, problem: string): ServiceError {
   return new ServiceError(
@@ -88,6 +94,8 @@ function corrupt(name: string, problem: string): ServiceError {
   );
 }
 
+/** Not where storage says itself when to come back, as the breaker does. */
 function isWorthAnotherTry(error: unknown): error is ServiceError {
-  return error instanceof ServiceError && (error.code === 'model_unavailable' || error.code === 'model_shard_corrupt');
+  if (!(error instanceof ServiceError) || error.retryAfterSeconds !== undefined) return false;
+  return error.code === 'model_unavailable' || error.code === 'model_shard_corrupt';
 }

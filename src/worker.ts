@@ -1,29 +1,38 @@
+import { waitUntil } from 'cloudflare:workers';
 import { createHash } from 'node:crypto';
 import relaxed from '../build/kernel-relaxed.wasm';
 import simd from '../build/kernel-simd.wasm';
 import { createApp } from './app.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import { keepValue } from './keep-value.ts';
-import { assetsSource } from './shards/assets.ts';
 import { loadManifest } from './shards/manifest.ts';
+import { openStorage, type Storage, withCache } from './shards/storage.ts';
 import { verified } from './shards/verified.ts';
 
-/** Where `m3edge dev` and `npm run deploy` stage the model among the assets. */
-const MODEL_DIRECTORY = 'model';
+/** MODELS is there only where a model in R2 is served. */
+type WorkerEnv = Env & { readonly MODELS?: R2Bucket };
 
 const log = (entry: Readonly<Record<string, unknown>>) => console.error(JSON.stringify(entry));
 const wait = (ms: number) => scheduler.wait(ms);
 
-async function loadEmbedder(env: Env): Promise<Embedder> {
-  const source = assetsSource(env.ASSETS, MODEL_DIRECTORY);
-  const manifest = await loadManifest(source, env.MODEL_FINGERPRINT);
-  const shards = verified(source, {
+function openModelStorage({ MODEL_SOURCE, MODEL_CACHE, ASSETS, MODELS }: WorkerEnv): Storage {
+  const bindings = { assets: ASSETS, bucket: MODELS, fetch: (url: string, init: RequestInit) => fetch(url, init) };
+  const storage = openStorage(MODEL_SOURCE, bindings);
+  return MODEL_CACHE === 'on' ? withCache(storage, caches.default, waitUntil) : storage;
+}
+
+let storage: Storage | undefined;
+
+async function loadEmbedder(env: WorkerEnv): Promise<Embedder> {
+  storage ??= openModelStorage(env);
+  const manifest = await loadManifest(storage.manifest, env.MODEL_FINGERPRINT);
+  const shards = verified(storage.shards(manifest.files), {
     files: manifest.files,
     createDigest: () => createHash('sha256'),
     wait,
     onRetry: (shard, { code, message }) => log({ level: 'warn', event: 'shard_retry', shard, code, message }),
   });
-  return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait });
+  return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait, cpuMs: env.CPU_MS });
 }
 
 const getEmbedder = keepValue(loadEmbedder);
@@ -34,4 +43,4 @@ export default {
     app ??= createApp({ getEmbedder: () => getEmbedder(env), log });
     return app.fetch(request, env, ctx);
   },
-} satisfies ExportedHandler<Env>;
+} satisfies ExportedHandler<WorkerEnv>;

@@ -84,7 +84,10 @@ function charactersByCode(codes: ReadonlyMap<string, number>, codeCount: number)
   return characters;
 }
 
-type Sections = Record<keyof ReturnType<typeof planSections>['sections'], Uint16Array | Uint32Array | Float32Array>;
+type Sections = Record<
+  keyof ReturnType<typeof planSections>['sections'],
+  Uint16Array | Uint32Array | Int32Array | Float32Array
+>;
 
 function writeSections(
   pipeline: Pipeline,

@@ -12,6 +12,7 @@ import {
   ENTRY_CLASS_SHIFT,
   ENTRY_REPLACED,
   ENTRY_STARTS_PAIR,
+  ENTRY_SURROGATE,
   ENTRY_VALUE,
   PAGE_BITS,
   SPACE_CODE,
@@ -63,6 +64,7 @@ export function buildCharacterTables(
   const entries = new Uint32Array(CODE_POINTS).fill(codeCount);
   for (const [c, code] of codes) entries[c.codePointAt(0)!] = code;
   for (let c = 0; c < 0x10000; c++) if (isSpace.test(String.fromCharCode(c))) entries[c] = SPACE_CODE;
+  entries.fill(codeCount | ENTRY_SURROGATE, 0xd800, 0xe000);
   const classes = graphemeClasses();
 
   const pool: number[] = [];

@@ -7,7 +7,7 @@ export interface TrieEntry {
 }
 
 export interface Trie {
-  readonly units: Uint32Array;
+  readonly units: Int32Array;
   readonly check: Uint16Array;
 }
 
@@ -53,7 +53,7 @@ export function buildTrie(entries: readonly TrieEntry[], codeCount: number): Tri
 
 /** Slots of a double array, of which the free ones form a list. */
 function createSlots(codeCount: number) {
-  let units = new Uint32Array(1 << 16);
+  let units = new Int32Array(1 << 16);
   let check = new Uint16Array(1 << 16);
   /** Next free slot after a free slot. */
   let next = new Uint32Array(1 << 16);
@@ -67,11 +67,11 @@ function createSlots(codeCount: number) {
     const old = units.length;
     if (length <= old) return;
     const capacity = Math.max(old * 2, length);
-    const larger = <T extends Uint8Array | Uint16Array | Uint32Array>(from: T, to: T): T => {
+    const larger = <T extends Uint8Array | Uint16Array | Uint32Array | Int32Array>(from: T, to: T): T => {
       to.set(from);
       return to;
     };
-    units = larger(units, new Uint32Array(capacity));
+    units = larger(units, new Int32Array(capacity));
     check = larger(check, new Uint16Array(capacity));
     next = larger(next, new Uint32Array(capacity));
     isTaken = larger(isTaken, new Uint8Array(capacity));

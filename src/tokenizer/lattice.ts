@@ -40,7 +40,7 @@ const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
 export function createLattice(vocabulary: Vocabulary): Lattice {
   const { units, check, scores, unknownScore, maxPieceLength } = vocabulary;
   const unknown = vocabulary.special.unknown;
-  const rootBase = units[0]! >>> 2;
+  const rootBase = units[0]! >> 2;
 
   let codes = new Uint16Array(INITIAL_CODES);
   /** Of position p: the best sum over pieces that end there, and id << 5 | length of the last piece. */
@@ -58,43 +58,47 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
 
   /** Tries every piece that begins in `[nextStart, lastStart)`; `length` codes are known. */
   function relax(lastStart: number, length: number): void {
-    if (lastCleared < length) best.fill(Number.NEGATIVE_INFINITY, lastCleared + 1, length + 1);
+    // Locals, as V8 loads what a closure shares again on every use.
+    const word = codes;
+    const sums = best;
+    const links = back;
+    // A loop, as most words are shorter than the call of `fill` is worth.
+    for (let position = lastCleared + 1; position <= length; position++) sums[position] = Number.NEGATIVE_INFINITY;
     lastCleared = length;
     let taken = 0;
     for (let start = nextStart; start < lastStart; start++) {
-      const sum = best[start]!;
-      const code = codes[start]!;
-      const slot = rootBase + code;
-      let unit = 0;
+      const sum = sums[start]!;
+      const limit = Math.min(length, start + maxPieceLength);
+      const first = word[start]!;
       let position = start + 1;
-      if (check[slot] === code) {
-        unit = units[slot]!;
-      }
+      let slot = rootBase + first;
+      let unit = check[slot] === first ? units[slot]! : 0;
       if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) === 0) {
         const candidate = sum + unknownScore;
-        if (candidate > best[position]!) {
-          best[position] = candidate;
-          back[position] = (unknown << LENGTH_BITS) | 1;
+        if (candidate > sums[position]!) {
+          sums[position] = candidate;
+          links[position] = (unknown << LENGTH_BITS) | 1;
         }
+        if (unit === 0) continue;
       }
-      if (unit === 0) continue;
-      const limit = Math.min(length, start + maxPieceLength);
       for (;;) {
         if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) !== 0) {
-          const isLeaf = (unit & UNIT_IS_LEAF) !== 0;
-          const id = isLeaf ? unit >>> 2 : units[unit >>> 2]! >>> 2;
+          const isLeaf = unit & UNIT_IS_LEAF;
+          const base = unit >> 2;
+          // The id is in the leaf itself, else in slot `base`: chosen without a branch, which could not be predicted.
+          const id = units[slot + ((base - slot) & (isLeaf - 1))]! >> 2;
           const candidate = sum + scores[id]!;
-          if (candidate > best[position]!) {
-            best[position] = candidate;
-            back[position] = (id << LENGTH_BITS) | (position - start);
+          if (candidate > sums[position]!) {
+            sums[position] = candidate;
+            links[position] = (id << LENGTH_BITS) | (position - start);
           }
-          if (isLeaf) break;
+          if (isLeaf !== 0) break;
         }
-        if (position === limit) break;
-        const next = codes[position]!;
-        const child = (unit >>> 2) + next;
-        if (check[child] !== next) break;
-        unit = units[child]!;
+        if (position >= limit) break;
+        const code = word[position]!;
+        slot = (unit >> 2) + code;
+        if (check[slot] !== code) break;
+        unit = units[slot]!;
         position++;
       }
       taken += position - start;
@@ -103,38 +107,47 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
     nextStart = lastStart;
   }
 
-  /** Adds the tokens on the best path to `end`, and forgets it. */
+  function reserve(tokens: number): void {
+    if (count + tokens <= ids.length) return;
+    const capacity = Math.max(ids.length * 2, count + tokens);
+    ids = grown(ids, capacity);
+    lengths = grown(lengths, capacity);
+  }
+
+  /** Adds the tokens on the best path to `end`. */
   function emit(end: number): void {
-    if (count + end > ids.length) {
-      const capacity = Math.max(ids.length * 2, count + end);
-      ids = grown(ids, capacity);
-      lengths = grown(lengths, capacity);
-    }
-    const first = count;
-    let previous = -1;
+    let tokens = 0;
+    let follower = -1;
     for (let position = end; position > 0; ) {
       const link = back[position]!;
-      const length = link & LENGTH_MASK;
       const id = link >>> LENGTH_BITS;
-      if (id === unknown && previous === unknown) {
-        lengths[count - 1]! += length;
-      } else {
-        ids[count] = id;
-        lengths[count] = length;
-        count++;
-      }
-      previous = id;
-      position -= length;
-      steps++;
+      if (id !== unknown || follower !== unknown) tokens++;
+      follower = id;
+      position -= link & LENGTH_MASK;
     }
-    // The path was followed from its end.
-    ids.subarray(first, count).reverse();
-    lengths.subarray(first, count).reverse();
-    if (wordEndsUnknown && ids[first] === unknown) {
-      lengths[first - 1]! += lengths[first]!;
-      ids.copyWithin(first, first + 1, count);
-      lengths.copyWithin(first, first + 1, count);
-      count--;
+    // What was settled before may end in the unknown token that this begins with.
+    if (wordEndsUnknown && follower === unknown) tokens--;
+    reserve(tokens);
+    steps += tokens;
+
+    const first = count;
+    count += tokens;
+    let index = count;
+    follower = -1;
+    for (let position = end; position > 0; ) {
+      const link = back[position]!;
+      const id = link >>> LENGTH_BITS;
+      const length = link & LENGTH_MASK;
+      if (id !== unknown || follower !== unknown) {
+        index--;
+        if (index >= first) {
+          ids[index] = id;
+          lengths[index] = 0;
+        }
+      }
+      lengths[index]! += length;
+      follower = id;
+      position -= length;
     }
     wordEndsUnknown = ids[count - 1] === unknown;
   }
@@ -194,10 +207,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
     },
 
     addSpecial(id) {
-      if (count === ids.length) {
-        ids = grown(ids, count * 2);
-        lengths = grown(lengths, count * 2);
-      }
+      reserve(1);
       ids[count] = id;
       lengths[count] = 1;
       count++;

@@ -10,6 +10,7 @@ import {
 import {
   ENTRY_CLASS_SHIFT,
   ENTRY_REPLACED,
+  ENTRY_STARTS_PAIR,
   ENTRY_VALUE,
   PAGE_BITS,
   SPACE_CODE,
@@ -18,8 +19,12 @@ import {
 
 /** Turns a text into words: codes of characters, each word beginning with `SPACE_CODE`. */
 export interface Normalizer {
-  /** Begins the part `[from, to)` of a text, in UTF-16 units. */
-  start(text: string, from: number, to: number): void;
+  /**
+   * Begins the part `[from, to)` of a text, in UTF-16 units.
+   *
+   * @param alignment Is told where each code comes from.
+   */
+  start(text: string, from: number, to: number, alignment?: Alignment): void;
   /**
    * Writes the current word's next codes to `codes[length]` and on, until the word ends or `codes` is full; 0 begins a word.
    *
@@ -32,6 +37,9 @@ export interface Normalizer {
 
 /** A cluster of fewer bytes of UTF-8 is mapped as a whole: so says `tokenizers`' Precompiled normaliser. */
 const SHORT_CLUSTER_BYTES = 6;
+const CLASS_MASK = (1 << GRAPHEME_CLASS_BITS) - 1;
+const PAGE_MASK = (1 << PAGE_BITS) - 1;
+const NO_CODE = -1;
 /** No character below it continues a cluster, line feed apart. */
 const FIRST_COMBINING = 0x300;
 const REPLACEMENT_CHARACTER = 0xfffd;
@@ -41,13 +49,12 @@ const REPLACEMENT_CHARACTER = 0xfffd;
  *
  * The map works by grapheme cluster. In one of fewer than 6 bytes the shortest key that begins the cluster stands for all of it, the rest is
  * dropped; else each character is mapped by itself.
- *
- * @param alignment Is told where each code comes from.
  */
-export function createNormalizer(vocabulary: Vocabulary, alignment?: Alignment): Normalizer {
+export function createNormalizer(vocabulary: Vocabulary): Normalizer {
   const { pageOfBlock, pages, pool, poolStart, collapseSpaces, splitWhitespace } = vocabulary;
   const findPair = createPairFinder(vocabulary);
   let text = '';
+  let alignment: Alignment | undefined;
   let position = 0;
   let end = 0;
   let state = GRAPHEME_START;
@@ -59,7 +66,7 @@ export function createNormalizer(vocabulary: Vocabulary, alignment?: Alignment):
   let wordEnded = true;
 
   function entryOf(codePoint: number): number {
-    return pages[(pageOfBlock[codePoint >> PAGE_BITS]! << PAGE_BITS) | (codePoint & ((1 << PAGE_BITS) - 1))]!;
+    return pages[(pageOfBlock[codePoint >> PAGE_BITS]! << PAGE_BITS) | (codePoint & PAGE_MASK)]!;
   }
 
   function replaceBy(replacement: number, characterCount: number): void {
@@ -69,9 +76,9 @@ export function createNormalizer(vocabulary: Vocabulary, alignment?: Alignment):
   }
 
   /**
-   * Maps the cluster that begins with the character just read as a whole, if it is short and a key begins it.
+   * Maps the cluster that begins with the character just read as a whole, if it has more characters, is short, and a key begins it.
    *
-   * @returns Whether `position` and `state` are now behind the cluster and its replacement is next.
+   * @returns Whether the replacement is next and the whole cluster is read.
    */
   function mapCluster(first: number, entry: number): boolean {
     const isReplaced = (entry & ENTRY_REPLACED) !== 0;
@@ -82,7 +89,8 @@ export function createNormalizer(vocabulary: Vocabulary, alignment?: Alignment):
     let clusterState = state;
     while (clusterEnd < end) {
       const c = codePointAt(text, clusterEnd, end);
-      const step = GRAPHEME_STEPS[(clusterState << GRAPHEME_CLASS_BITS) | ((entryOf(c) >> ENTRY_CLASS_SHIFT) & 31)]!;
+      const step =
+        GRAPHEME_STEPS[(clusterState << GRAPHEME_CLASS_BITS) | ((entryOf(c) >> ENTRY_CLASS_SHIFT) & CLASS_MASK)]!;
       if ((step & GRAPHEME_JOINS) === 0) break;
       bytes += utf8Length(c);
       if (bytes >= SHORT_CLUSTER_BYTES) return false;
@@ -100,13 +108,69 @@ export function createNormalizer(vocabulary: Vocabulary, alignment?: Alignment):
     return true;
   }
 
+  /**
+   * Copies the codes of characters that stand for themselves, as most do, whatever is around them.
+   *
+   * @returns The new length.
+   */
+  function copyPlain(codes: Uint16Array, length: number, capacity: number): number {
+    // Locals, as V8 loads what a closure shares again on every use.
+    const source = text;
+    const sourceEnd = end;
+    let grapheme = state;
+    let at = position;
+    let n = length;
+    for (; at < sourceEnd && n < capacity; at++) {
+      const unit = source.charCodeAt(at);
+      const entry = pages[(pageOfBlock[unit >> PAGE_BITS]! << PAGE_BITS) | (unit & PAGE_MASK)]!;
+      const code = entry & ENTRY_VALUE;
+      const cls = (entry >> ENTRY_CLASS_SHIFT) & CLASS_MASK;
+      if (entry >= ENTRY_STARTS_PAIR) {
+        if (entry >= ENTRY_REPLACED || cls !== GRAPHEME_CLASS.other) break;
+        if (at + 1 < sourceEnd && source.charCodeAt(at + 1) >= FIRST_COMBINING) break;
+      }
+      if (code === SPACE_CODE) break;
+      grapheme = GRAPHEME_STEPS[(grapheme << GRAPHEME_CLASS_BITS) | cls]! & GRAPHEME_STATE;
+      codes[n++] = code;
+    }
+    position = at;
+    state = grapheme;
+    return n;
+  }
+
+  /** The next code, of a replacement or of the text, or `NO_CODE` at the end. */
+  function nextCode(): number {
+    while (poolPosition === poolEnd) {
+      if (position >= end) return NO_CODE;
+      const c = codePointAt(text, position, end);
+      position += c > 0xffff ? 2 : 1;
+      const entry = entryOf(c);
+      const step = GRAPHEME_STEPS[(state << GRAPHEME_CLASS_BITS) | ((entry >> ENTRY_CLASS_SHIFT) & CLASS_MASK)]!;
+      state = step & GRAPHEME_STATE;
+      if (entry >= ENTRY_STARTS_PAIR && (step & GRAPHEME_JOINS) === 0 && mapCluster(c, entry)) continue;
+      if ((entry & ENTRY_REPLACED) === 0) {
+        alignment?.replace(1, 1);
+        return entry & ENTRY_VALUE;
+      }
+      replaceBy(entry & ENTRY_VALUE, 1);
+    }
+    return pool[poolPosition++]!;
+  }
+
+  function write(codes: Uint16Array, length: number, code: number): number {
+    codes[length] = code;
+    alignment?.write();
+    return length + 1;
+  }
+
   return {
     get wordEnded() {
       return wordEnded;
     },
 
-    start(newText, from, to) {
+    start(newText, from, to, newAlignment) {
       text = newText;
+      alignment = newAlignment;
       position = from;
       alignment?.startPart(from);
       end = to;
@@ -117,63 +181,36 @@ export function createNormalizer(vocabulary: Vocabulary, alignment?: Alignment):
     },
 
     read(codes, length) {
+      // One place is kept free: the first code of a part brings a space before it.
+      const capacity = codes.length - 1;
       let n = length;
       wordEnded = false;
       if (spacePending && n === 0) {
-        codes[n++] = SPACE_CODE;
-        alignment?.write();
+        n = write(codes, n, SPACE_CODE);
         spacePending = false;
       }
-      // One place is kept free: the first code of a part brings a space before it.
-      const capacity = codes.length - 1;
       while (n < capacity) {
-        let code: number;
-        if (poolPosition < poolEnd) {
-          code = pool[poolPosition++]!;
-        } else {
-          if (position >= end) {
-            wordEnded = true;
-            return n;
-          }
-          let c = text.charCodeAt(position);
-          if ((c & 0xf800) === 0xd800) c = codePointAt(text, position, end);
-          position += c > 0xffff ? 2 : 1;
-          const entry = entryOf(c);
-          const cls = (entry >> ENTRY_CLASS_SHIFT) & 31;
-          const step = GRAPHEME_STEPS[(state << GRAPHEME_CLASS_BITS) | cls]!;
-          state = step & GRAPHEME_STATE;
-          code = entry & ENTRY_VALUE;
-          if (entry >= ENTRY_REPLACED) {
-            const mayContinue =
-              position < end && (text.charCodeAt(position) >= FIRST_COMBINING || cls !== GRAPHEME_CLASS.other);
-            if ((step & GRAPHEME_JOINS) === 0 && mayContinue && mapCluster(c, entry)) continue;
-            if ((entry & ENTRY_REPLACED) !== 0) {
-              replaceBy(code, 1);
-              continue;
-            }
-          }
-          alignment?.replace(1, 1);
+        if (n > 0 && poolPosition === poolEnd && !alignment) n = copyPlain(codes, n, capacity);
+        if (n === capacity) break;
+        const code = nextCode();
+        if (code === NO_CODE) {
+          wordEnded = true;
+          break;
         }
         alignment?.next();
         if (code !== SPACE_CODE) {
-          if (n === 0) {
-            codes[n++] = SPACE_CODE;
-            alignment?.write();
-          }
-          codes[n++] = code;
-          alignment?.write();
+          if (n === 0) n = write(codes, n, SPACE_CODE);
+          n = write(codes, n, code);
         } else if (splitWhitespace) {
-          if (n > 0) {
-            wordEnded = true;
-            return n;
-          }
+          if (n === 0) continue;
+          wordEnded = true;
+          break;
         } else if (n === 0) {
-          codes[n++] = SPACE_CODE;
-          alignment?.write();
+          n = write(codes, n, SPACE_CODE);
         } else if (n > 1 || !collapseSpaces) {
           spacePending = true;
           wordEnded = true;
-          return n;
+          break;
         } else {
           alignment?.rewrite();
         }

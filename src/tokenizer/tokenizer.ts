@@ -1,6 +1,6 @@
 import { type Alignment, createAlignment } from './alignment.ts';
 import { createLattice } from './lattice.ts';
-import { createNormalizer, type Normalizer } from './normalizer.ts';
+import { createNormalizer } from './normalizer.ts';
 import { createPieces } from './pieces.ts';
 import { createSpecialFinder } from './special-tokens.ts';
 import type { SpecialIds, Vocabulary } from './vocabulary.ts';
@@ -55,19 +55,19 @@ export function createTokenizer(vocabulary: Vocabulary): Tokenizer {
   const findSpecial = createSpecialFinder(vocabulary);
   const normalizer = createNormalizer(vocabulary);
   // Made on first use, as most isolates need neither.
-  let aligned: { readonly alignment: Alignment; readonly normalizer: Normalizer } | undefined;
+  let offsetAlignment: Alignment | undefined;
   let pieces: ((id: number) => string) | undefined;
 
   /** Gathers tokens in the lattice, until there are more than `limit`. */
-  function tokenize(text: string, limit: number, normalize: Normalizer, alignment?: Alignment): void {
+  function tokenize(text: string, limit: number, alignment?: Alignment): void {
     lattice.reset();
     alignment?.reset(text);
     for (let position = 0; position < text.length && lattice.count <= limit; ) {
       const match = findSpecial(text, position);
       const end = match?.start ?? text.length;
       if (position < end) {
-        normalize.start(text, position, end);
-        tokenizePart(normalize, limit);
+        normalizer.start(text, position, end, alignment);
+        tokenizePart(limit);
       }
       if (match && lattice.count <= limit) {
         lattice.addSpecial(match.id);
@@ -77,12 +77,12 @@ export function createTokenizer(vocabulary: Vocabulary): Tokenizer {
     }
   }
 
-  function tokenizePart(normalize: Normalizer, limit: number): void {
+  function tokenizePart(limit: number): void {
     let length = 0;
     while (lattice.count <= limit) {
-      length = normalize.read(lattice.codes, length);
+      length = normalizer.read(lattice.codes, length);
       if (length === 0) return;
-      if (normalize.wordEnded) {
+      if (normalizer.wordEnded) {
         lattice.endWord(length);
         length = 0;
       } else {
@@ -92,11 +92,11 @@ export function createTokenizer(vocabulary: Vocabulary): Tokenizer {
   }
 
   /** Tokenises, and says which of the lattice's tokens stay. */
-  function encodeInto(text: string, options: EncodeOptions, normalize: Normalizer, alignment?: Alignment) {
+  function encodeInto(text: string, options: EncodeOptions, alignment?: Alignment) {
     const { maxTokens = Number.POSITIVE_INFINITY, truncationSide = 'right' } = options;
     const limit = maxTokens - 2;
     if (!(limit >= 0) || limit % 1 > 0) throw new RangeError(`maxTokens is ${maxTokens}, not an integer of at least 2`);
-    tokenize(text, truncationSide === 'right' ? limit : Number.POSITIVE_INFINITY, normalize, alignment);
+    tokenize(text, truncationSide === 'right' ? limit : Number.POSITIVE_INFINITY, alignment);
     const kept = Math.min(lattice.count, limit);
     const first = truncationSide === 'left' ? lattice.count - kept : 0;
     const ids = new Uint32Array(kept + 2);
@@ -120,16 +120,13 @@ export function createTokenizer(vocabulary: Vocabulary): Tokenizer {
     piece: pieceOf,
 
     encode(text, options = {}) {
-      return encodeInto(text, options, normalizer).encoded;
+      return encodeInto(text, options).encoded;
     },
 
     encodeWithOffsets(text, options = {}) {
-      if (!aligned) {
-        const alignment = createAlignment();
-        aligned = { alignment, normalizer: createNormalizer(vocabulary, alignment) };
-      }
-      const { encoded, first, kept } = encodeInto(text, options, aligned.normalizer, aligned.alignment);
-      const { starts, ends } = aligned.alignment;
+      offsetAlignment ??= createAlignment();
+      const { encoded, first, kept } = encodeInto(text, options, offsetAlignment);
+      const { starts, ends } = offsetAlignment;
       const offsets = new Uint32Array((kept + 2) * 2);
       let code = 0;
       for (let token = 0; token < first + kept; token++) {

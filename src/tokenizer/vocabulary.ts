@@ -7,7 +7,8 @@ import { ServiceError } from '../errors.ts';
  * gaps; the file ends with the last section's padding.
  *
  * **Characters.** Code point c has the entry `pages[pageOfBlock[c >> 7] << 7 | c & 127]`: bits 0-15 a code, or the number of a replacement if
- * `ENTRY_REPLACED` is set; bits 16-20 the grapheme class (`GRAPHEME_CLASSES`); `ENTRY_STARTS_PAIR` if a two-character key begins with it. A code
+ * `ENTRY_REPLACED` is set; bits 16-20 the grapheme class (`GRAPHEME_CLASSES`); `ENTRY_STARTS_PAIR` if a two-character key begins with it;
+ * `ENTRY_SURROGATE` if it is half a surrogate pair. A code
  * numbers the characters that occur in pieces by falling frequency: `SPACE_CODE` is ▁, which is also what the space becomes, 0 is no
  * character, and `codeCount` stands for every character that no piece has.
  *
@@ -15,9 +16,9 @@ import { ServiceError } from '../errors.ts';
  * replaces the characters `pairFirst[i]`, `pairSecond[i]` by number `pairReplacement[i]`; pairs ascend. `characterOfCode` leads back from a code
  * to the character's code point; U+FFFD for 0 and `codeCount`.
  *
- * **Trie** of the pieces: a double array over codes. Slot 0 is the root. Unit = base << 2 | `UNIT_HAS_PIECE` | `UNIT_IS_LEAF`. The child of a
- * unit by code c is slot base + c if `check` there is c; no two units have the same base. A leaf's base is its piece's id; the piece of a unit
- * with children is `unit >> 2` of slot base + 0. The slots end with room for `codeCount` past the largest base: no look-up needs a bounds test.
+ * **Trie** of the pieces: a double array over codes. Slot 0 is the root. Unit (i32) = base << 2 | `UNIT_HAS_PIECE` | `UNIT_IS_LEAF`. The child of a
+ * unit by code c is slot base + c if `check` there is c; no two units have the same base. A leaf's base is its piece's id; the id of a unit
+ * with children and a piece is `unit >> 2` of slot base + 0. Slots that no code leads to have check 0. The slots end with room for `codeCount` past the largest base: no look-up needs a bounds test.
  *
  * **Scores** by id: log-probabilities, exactly as float32.
  */
@@ -43,7 +44,7 @@ export interface Vocabulary {
   readonly pairSecond: Uint32Array;
   readonly pairReplacement: Uint16Array;
   readonly characterOfCode: Uint32Array;
-  readonly units: Uint32Array;
+  readonly units: Int32Array;
   readonly check: Uint16Array;
   readonly scores: Float32Array;
 }
@@ -68,8 +69,9 @@ export const SPECIAL_TEXTS: Readonly<Record<keyof SpecialIds, string>> = {
 export const MAGIC = 0x4b54334d; // "M3TK"
 export const VERSION = 1;
 export const SPACE_CODE = 1;
-export const ENTRY_REPLACED = 1 << 21;
-export const ENTRY_STARTS_PAIR = 1 << 22;
+export const ENTRY_STARTS_PAIR = 1 << 21;
+export const ENTRY_REPLACED = 1 << 22;
+export const ENTRY_SURROGATE = 1 << 23;
 export const ENTRY_CLASS_SHIFT = 16;
 export const ENTRY_VALUE = 0xffff;
 export const UNIT_IS_LEAF = 1;
@@ -115,7 +117,7 @@ const SECTION_ALIGNMENT = 64;
 /** A file is at most 24 MiB; no count in it can be more. */
 const MAX_COUNT = 24 << 20;
 
-type SectionArray = Uint16ArrayConstructor | Uint32ArrayConstructor | Float32ArrayConstructor;
+type SectionArray = Uint16ArrayConstructor | Uint32ArrayConstructor | Int32ArrayConstructor | Float32ArrayConstructor;
 
 /** Where each section begins, by the counts of the header. */
 export function planSections(counts: Omit<Header, 'magic' | 'version' | 'byteLength' | 'flags'>) {
@@ -127,7 +129,7 @@ export function planSections(counts: Omit<Header, 'magic' | 'version' | 'byteLen
   };
   const sections = {
     scores: section(Float32Array, counts.vocabularySize),
-    units: section(Uint32Array, counts.slotCount),
+    units: section(Int32Array, counts.slotCount),
     check: section(Uint16Array, counts.slotCount),
     pageOfBlock: section(Uint16Array, BLOCK_COUNT),
     pages: section(Uint32Array, counts.pageCount << PAGE_BITS),
@@ -177,7 +179,7 @@ export function parseVocabulary(bytes: Uint8Array): Vocabulary {
     pairSecond: u32(sections.pairSecond),
     pairReplacement: u16(sections.pairReplacement),
     characterOfCode: u32(sections.characterOfCode),
-    units: u32(sections.units),
+    units: new Int32Array(buffer, byteOffset + sections.units.offset, sections.units.length),
     check: u16(sections.check),
     scores,
   };
@@ -255,14 +257,17 @@ function checkCharacters(vocabulary: Vocabulary, header: Header): void {
 function checkTrie({ units, check, codeCount, vocabularySize }: Vocabulary): void {
   if ((units[0]! & UNIT_IS_LEAF) !== 0) throw corrupt('the trie has no pieces');
   const largestBase = units.length - 1 - codeCount;
+  const isId = (value: number) => value >= 0 && value < vocabularySize;
   for (let slot = 0; slot < units.length; slot++) {
     if (slot !== 0 && check[slot] === 0) continue; // free, or the id of a piece with children: not reached by a code
     const unit = units[slot]!;
-    const base = unit >>> 2;
+    const base = unit >> 2;
+    const isLeaf = (unit & UNIT_IS_LEAF) !== 0;
+    const idSlot = isLeaf ? slot : base;
     const isInside =
-      (unit & UNIT_IS_LEAF) !== 0
-        ? base < vocabularySize
-        : base <= largestBase && ((unit & UNIT_HAS_PIECE) === 0 || units[base]! >>> 2 < vocabularySize);
+      base >= 0 &&
+      (isLeaf || base <= largestBase) &&
+      ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) === 0 || isId(units[idSlot]! >> 2));
     if (!isInside) throw corrupt(`slot ${slot} of the trie points outside`);
   }
 }

@@ -1,15 +1,12 @@
 import { ServiceError } from '../errors.ts';
-import { MANIFEST_FILE } from '../format/layout.ts';
-import type { FileEntry } from '../format/manifest.ts';
 import { assetsSource } from './assets.ts';
 import { createBreaker } from './breaker.ts';
 import { cached } from './cached.ts';
 import { type Fetch, httpSource } from './http.ts';
+import { type Files, objectKey } from './object-key.ts';
 import { patient } from './patient.ts';
 import { r2Source } from './r2.ts';
 import type { ShardSource } from './source.ts';
-
-type Files = Readonly<Record<string, FileEntry>>;
 
 /** Where a model lies. Its manifest names the files, and may have to be read to know where they are. */
 export interface Storage {
@@ -64,14 +61,6 @@ function inBucket(bucket: Pick<R2Bucket, 'get'>, model: string): Storage {
   const guard = createBreaker();
   const open = (files: Files) => guard(patient(r2Source(bucket, (name) => objectKey(model, name, files))));
   return { manifest: open({}), shards: open };
-}
-
-/**
- * An object's key in a bucket: `sha256/<digest>` for a shard, `<model>/manifest.json` for the manifest. With digests as keys a new revision never
- * touches what running isolates read, shares what it has in common with others, and is switched on by writing one object.
- */
-export function objectKey(model: string, name: string, files: Files): string {
-  return name === MANIFEST_FILE ? `${model}/${MANIFEST_FILE}` : `sha256/${files[name]!.sha256}`;
 }
 
 function misconfigured(problem: string): ServiceError {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { memorySource } from '../../src/shards/memory.ts';
-import { objectKey, openStorage, type StorageBindings, withCache } from '../../src/shards/storage.ts';
-import { readAll, SMALL } from './contract.ts';
+import { memorySource } from '../../../src/shards/memory.ts';
+import { objectKey } from '../../../src/shards/object-key.ts';
+import { openStorage, type StorageBindings, withCache } from '../../../src/shards/storage.ts';
+import { readAll, SMALL } from '../../shards/contract.ts';
 
 const DIGEST = 'ab'.repeat(32);
 const FILES = { 'heads.bin': { bytes: SMALL.length, sha256: DIGEST } };

@@ -1,8 +1,8 @@
 import { ServiceError } from '../errors.ts';
 import type { WriteChunk } from './source.ts';
 
-/** The fewer chunks the better, until the buffer leaves the cache: bench/README.md compares sizes. */
-const BUFFER_BYTES = 256 * 1024;
+/** What workerd hands over at a time, whatever the buffer holds: 256 KiB and 1 MiB, filled or not, were no faster (24 x 12.6 MB of assets). */
+const BUFFER_BYTES = 64 * 1024;
 
 /** Buffers that no read uses at the moment. One that a cancelled request held is left to the collector. */
 const idleBuffers: ArrayBuffer[] = [];

@@ -93,7 +93,10 @@ function unpackU7(packed: Uint8Array, n: number, k: number, out: Uint32Array): v
     for (let word = 0; word < rowWords; word++) {
       // Half a panel's step: four columns, a word of four k each.
       const at = (word >> 1) * 2 * k + step * PANEL_COLUMNS + (word & 1) * 4;
-      const [a, b, c, d] = [words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!];
+      const a = words[at]!;
+      const b = words[at + 1]!;
+      const c = words[at + 2]!;
+      const d = words[at + 3]!;
       out[row0 + word] = (a & 0xff) | ((b & 0xff) << 8) | ((c & 0xff) << 16) | (d << 24);
       out[row1 + word] = ((a >>> 8) & 0xff) | (b & 0xff00) | ((c << 8) & 0xff0000) | ((d << 16) & 0xff000000);
       out[row2 + word] = ((a >>> 16) & 0xff) | ((b >>> 8) & 0xff00) | (c & 0xff0000) | ((d << 8) & 0xff000000);
@@ -116,7 +119,10 @@ function unpackU4g32(packed: Uint8Array, n: number, k: number, out: Uint32Array)
       for (let i = 0; i < GROUP_SIZE; i++) {
         // Bytes of one k: columns 0 and 4, 2 and 6, eight further 1 and 5, 3 and 7 (model-shards/README.md).
         const codes = at + 2 * PANEL_COLUMNS + 16 * (i >> 2) + 2 * (i & 3);
-        const [c0, c2, c1, c3] = [packed[codes]!, packed[codes + 1]!, packed[codes + 8]!, packed[codes + 9]!];
+        const c0 = packed[codes]!;
+        const c2 = packed[codes + 1]!;
+        const c1 = packed[codes + 8]!;
+        const c3 = packed[codes + 9]!;
         const word = ((group * GROUP_SIZE + i) * n) / 4 + 2 * panel;
         out[word] =
           values[c0 & 15]! |

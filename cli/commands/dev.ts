@@ -78,14 +78,26 @@ const PATIENCE_MS = 5000;
 const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
 
 function stopWithUs(server: ChildProcess, onStop: () => void): void {
-  for (const signal of STOP_SIGNALS) {
-    process.on(signal, () => {
-      onStop();
-      signalGroup(server, signal);
-      setTimeout(() => signalGroup(server, 'SIGKILL'), PATIENCE_MS).unref();
-    });
-  }
+  const stop = (signal: NodeJS.Signals) => {
+    onStop();
+    signalGroup(server, signal);
+    setTimeout(() => signalGroup(server, 'SIGKILL'), PATIENCE_MS).unref();
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   process.on('exit', () => signalGroup(server, 'SIGKILL'));
+  stopWithNpm(() => stop('SIGTERM'));
+}
+
+/** `npm start` passes SIGTERM to a shell that dies of it and tells nobody. */
+function stopWithNpm(stop: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    stop();
+  }, 500);
+  watch.unref();
 }
 
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {

@@ -198,6 +198,16 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('m3edge dev on %s', (signal) => {
   });
 });
 
+describe('npm start', () => {
+  it.skipIf(process.platform !== 'linux')('ends with all that it started when npm is told to', async () => {
+    const server = await startDevServer(model, ['npm', 'start', '--']);
+    expect(processesNaming(server.assets).length).toBeGreaterThan(2);
+    await server.stop();
+    for (let tries = 0; processesNaming(server.assets).length > 0 && tries < 80; tries++) await sleep(100);
+    expect(processesNaming(server.assets)).toEqual([]);
+  });
+});
+
 /** Processes with `text` among their arguments: /proc shows them on Linux. */
 function processesNaming(text: string): string[] {
   return readdirSync('/proc').filter((pid) => {

@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startM3edge } from './run-command.ts';
+import { M3EDGE, start } from './run-command.ts';
 
 export interface DevServer {
   readonly url: string;
@@ -18,11 +18,15 @@ export interface DevServer {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** `m3edge dev`, once it has said what it serves. */
-export async function startDevServer(model: string): Promise<DevServer> {
+/**
+ * `m3edge dev`, once it has said what it serves.
+ *
+ * @param command What to start it with, if not by itself.
+ */
+export async function startDevServer(model: string, command = [...M3EDGE, 'dev']): Promise<DevServer> {
   const assets = mkdtempSync(join(tmpdir(), 'm3edge-dev-'));
   const port = await freePort();
-  const child = startM3edge(['dev', '--model', model, '--port', String(port), '--assets', assets]);
+  const child = start([...command, '--model', model, '--port', String(port), '--assets', assets]);
   let output = '';
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (output += chunk));
   const exited = once(child, 'exit') as Promise<[number | null]>;

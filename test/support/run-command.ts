@@ -1,13 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const bin = fileURLToPath(new URL('../../cli/bin.js', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+export const M3EDGE = [process.execPath, join(root, 'cli/bin.js')];
 
-/** Starts `m3edge ARGS` as a shell would. */
-export function startM3edge(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [bin, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' });
+/** Starts a command in the project's directory. */
+export function start([program, ...args]: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  return spawn(program!, args, { cwd: root, env: { ...process.env, ...env }, stdio: 'pipe' });
 }
+
+export const startM3edge = (args: readonly string[], env = {}): ChildProcess => start([...M3EDGE, ...args], env);
 
 export interface Finished {
   readonly code: number | null;

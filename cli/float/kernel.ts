@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createThreadedMultiplyAdd, type MultiplyAdd } from './threads.ts';
 
 /** Addresses and strides are in bytes. Contracts stand at each function in `assembly/float/`. */
 interface FloatExports {
@@ -13,17 +14,7 @@ interface FloatExports {
     shift: number,
     out: number,
   ): void;
-  multiplyAdd(
-    rowGroups: number,
-    panels: number,
-    steps: number,
-    a: number,
-    aStep: number,
-    aGroupBytes: number,
-    b: number,
-    out: number,
-    outStride: number,
-  ): void;
+  multiplyAdd: MultiplyAdd;
   roundRows(x: number, rows: number, k: number, out: number): void;
   softmaxRows(x: number, stride: number, rows: number, count: number): void;
   subtract(x: number, y: number, count: number): void;
@@ -86,6 +77,7 @@ export function createFloatKernel(): FloatKernel {
   };
   return {
     ...exports,
+    multiplyAdd: createThreadedMultiplyAdd(module, memory, exports.multiplyAdd),
     allocate,
     matrix(rows, columns) {
       const count = Math.ceil(rows / 4) * 4 * columns;

@@ -1,9 +1,10 @@
 import { defineCommand } from 'citty';
 import { convertCommand } from './model-convert.ts';
 import { infoCommand } from './model-info.ts';
+import { uploadCommand } from './model-upload.ts';
 import { verifyCommand } from './model-verify.ts';
 
 export const modelCommand = defineCommand({
   meta: { name: 'model', description: 'Make, describe and check model directories' },
-  subCommands: { convert: convertCommand, info: infoCommand, verify: verifyCommand },
+  subCommands: { convert: convertCommand, info: infoCommand, verify: verifyCommand, upload: uploadCommand },
 });

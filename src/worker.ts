@@ -32,7 +32,8 @@ async function loadEmbedder(env: WorkerEnv): Promise<Embedder> {
     wait,
     onRetry: (shard, { code, message }) => log({ level: 'warn', event: 'shard_retry', shard, code, message }),
   });
-  return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait, cpuMs: env.CPU_MS });
+  const { CPU_MS: cpuMs, MEMORY_BYTES: planBytes } = env;
+  return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait, cpuMs, planBytes });
 }
 
 const getEmbedder = keepValue(loadEmbedder);

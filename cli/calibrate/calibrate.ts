@@ -4,11 +4,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { encodeLayerNorms } from '../convert/encode-model.ts';
 import { packChannels } from '../convert/pack.ts';
 import { quantiseSymmetric } from '../convert/quantise.ts';
-import type { Rows } from '../float/attention.ts';
+import { rowsOf } from '../float/attention.ts';
 import { BLOCK, factorize, solve } from '../float/cholesky.ts';
 import { runEncoderLayer } from '../float/encoder-layer.ts';
 import { createFloatKernel, type FloatKernel, type Matrix } from '../float/kernel.ts';
-import { addGram, addProduct, addProductColumns, part } from '../float/multiply.ts';
+import { addGram, addProduct, addProductColumns, fillRows, part } from '../float/multiply.ts';
 import { embed, readLayerNorms, readLinear } from '../float/tensors.ts';
 import { roundLinear } from './round.ts';
 
@@ -41,11 +41,11 @@ export function createCalibrator(
   const tokens = ids.reduce((sum, { length }) => sum + length, 0);
   /** Rows of a stream. */
   const rows = Math.ceil(tokens / 4) * 4;
-  const texts = spansOf(ids, 0);
+  const texts = rowsOf(ids);
   const hidden = kernel.matrix(2 * rows, architecture.hiddenSize);
   embed(kernel, encoder, architecture, ids, texts, part(hidden, 0, rows));
   embed(kernel, encoder, architecture, ids, texts, part(hidden, rows, rows), roundWord);
-  const bothTexts = [...texts, ...spansOf(ids, rows)];
+  const bothTexts = [...texts, ...rowsOf(ids, rows)];
   const streams = (both: Matrix): Streams => ({
     reference: part(both, 0, tokens),
     quantised: part(both, rows, tokens),
@@ -71,14 +71,6 @@ export function createCalibrator(
 interface Streams {
   readonly reference: Matrix;
   readonly quantised: Matrix;
-}
-
-function spansOf(ids: readonly Uint32Array[], first: number): Rows[] {
-  let start = first;
-  return ids.map(({ length }) => {
-    start += length;
-    return { start: start - length, count: length };
-  });
 }
 
 /** As `words-*.bin` holds it; what rounding does to position rows is too small to matter. */
@@ -200,11 +192,6 @@ function damp(kernel: FloatKernel, moments: Matrix, share: number): number {
   const added = trace > 0 ? (share * trace) / k : 1;
   for (let i = 0; i < k; i++) values[i * k + i] = values[i * k + i]! + added;
   return added;
-}
-
-function fillRows(kernel: FloatKernel, matrix: Matrix, row: Float32Array): void {
-  const values = kernel.values(matrix);
-  for (let start = 0; start < values.length; start += row.length) values.set(row, start);
 }
 
 function addTo(values: Float32Array, added: Float32Array): void {

@@ -16,6 +16,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type CheckpointDirectory, openCheckpointDirectory } from '../checkpoint/directory.ts';
 import { type EncoderConfig, parseEncoderConfig, withColbertSize } from '../checkpoint/encoder-config.ts';
 import { checkTensor, encoderTensors } from '../checkpoint/encoder-tensors.ts';
+import type { FloatModel } from '../float/reference.ts';
 import { fromSystemError, UserError } from '../user-error.ts';
 import {
   encodeEmbeddings,
@@ -35,14 +36,7 @@ const PRESET_WEIGHTS: Readonly<Record<Preset, WeightType>> = { q8: 'u7', q4: 'u4
 const PAGE_ROWS = 64;
 
 /** Everything a model directory is made of; tensors are read when their turn comes. */
-export interface ModelSources {
-  readonly architecture: Architecture;
-  /** Names as in `encoderTensors`. */
-  readonly encoder: Checkpoint;
-  /** `weight` [1, hidden] and `bias` [1]. */
-  readonly sparse: Checkpoint;
-  /** `weight` [colbertSize, hidden] and `bias` [colbertSize]. */
-  readonly colbert: Checkpoint;
+export interface ModelSources extends FloatModel {
   readonly tokenizer: BuiltTokenizer;
   /** By default each weight goes to the nearest value. */
   readonly encodeLayer?: EncodeLayer | undefined;
@@ -140,7 +134,11 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
     const directory = openCheckpointDirectory(options.checkpoint);
     const config = parseEncoderConfig(directory.readJson('config.json'), options.upstream);
     const model = describeOrigin(options, config.upstream);
-    const sources = await openSources(directory, config, opened, options.buildTokenizer ?? buildTokenizer);
+    const tensors = await openTensors(directory, config, opened);
+    const sources = {
+      ...tensors,
+      tokenizer: openTokenizer(directory, config, options.buildTokenizer ?? buildTokenizer),
+    };
     planModel(sources.architecture, options.preset); // refuses what cannot be served before anything is written
     const encodeLayer = options.calibrationTexts && calibrate(sources, options.calibrationTexts);
     const writer = createModelWriter(options.outDir);
@@ -162,13 +160,12 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
 const calibrate = ({ encoder, architecture, tokenizer }: ModelSources, texts: readonly string[]): EncodeLayer =>
   createCalibrator(encoder, architecture, tokenizeTexts(tokenizer.bytes, texts, architecture.maxTokens)).encodeLayer;
 
-/** @param opened Receives what the caller must close, also when this throws. */
-async function openSources(
+/** The tensors, once all are there in the shapes that config.json promises. @param opened Receives what the caller must close, also when this throws. */
+export async function openTensors(
   directory: CheckpointDirectory,
   config: EncoderConfig,
   opened: Checkpoint[],
-  build: typeof buildTokenizer,
-): Promise<ModelSources> {
+): Promise<FloatModel> {
   const keep = async (opening: Promise<Checkpoint>): Promise<Checkpoint> => {
     const checkpoint = await opening;
     opened.push(checkpoint);
@@ -182,13 +179,22 @@ async function openSources(
   const architecture = withColbertSize(config, colbert.tensors.get('weight')?.shape[0] ?? 0);
   checkTensor(colbert, 'weight', [architecture.colbertSize, config.hiddenSize]);
   checkTensor(colbert, 'bias', [architecture.colbertSize]);
+  return { architecture, encoder, sparse, colbert };
+}
+
+/** @throws UserError where the tokenizer has another number of pieces than the model. */
+function openTokenizer(
+  directory: CheckpointDirectory,
+  config: EncoderConfig,
+  build: typeof buildTokenizer,
+): BuiltTokenizer {
   const tokenizer = build(readTokenizerSource(directory));
   if (tokenizer.vocabularySize !== config.vocabularySize) {
     throw new UserError(
       `config.json: vocab_size is ${config.vocabularySize}, the tokenizer has ${tokenizer.vocabularySize} pieces; are they of one model?`,
     );
   }
-  return { architecture, encoder, sparse, colbert, tokenizer };
+  return tokenizer;
 }
 
 /** Licences of the models that are converted most. */

@@ -7,13 +7,22 @@ export interface Rows {
   readonly count: number;
 }
 
+/** Where texts lie that follow one another. @param first Row of the first one. */
+export function rowsOf(ids: readonly Uint32Array[], first = 0): Rows[] {
+  let end = first;
+  return ids.map(({ length }) => {
+    end += length;
+    return { start: end - length, count: length };
+  });
+}
+
 /** Queries in one go: their scores against 8,192 keys are then 8 MB. */
 const QUERIES = 256;
 
 /**
  * softmax(q · kᵀ / sqrt(headSize)) · v in each attention head of each text.
  *
- * @param qkv [rows, 3 · hidden]: queries, keys, values.
+ * @param qkv [rows, 3 · hidden]: queries, keys, values; three more rows of finite numbers follow.
  * @param out [rows, hidden], zeros.
  */
 export function attend(kernel: FloatKernel, qkv: Matrix, texts: readonly Rows[], headCount: number, out: Matrix): void {

@@ -1,6 +1,7 @@
 import type { Architecture, LinearName } from '../../src/format/architecture.ts';
 import { attend, type Rows } from './attention.ts';
 import type { FloatKernel, Matrix } from './kernel.ts';
+import { part } from './multiply.ts';
 
 /** Adds input · weightᵀ + bias of a linear layer to `output`, which holds zeros. */
 export type Linear = (name: LinearName, input: Matrix, output: Matrix) => void;
@@ -43,7 +44,7 @@ export function runEncoderLayer(
   kernel.scope(() => {
     const context = kernel.matrix(rows, hiddenSize);
     kernel.scope(() => {
-      const qkv = kernel.matrix(rows, 3 * hiddenSize);
+      const qkv = part(kernel.matrix(rows + 3, 3 * hiddenSize), 0, rows);
       linear('qkv', hidden, qkv);
       attend(kernel, qkv, texts, headCount, context);
     });

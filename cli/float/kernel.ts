@@ -31,6 +31,7 @@ interface FloatExports {
   unitRows(x: number, rows: number, width: number): void;
   allFinite(x: number, count: number): number;
   meanRows(x: number, rows: number, width: number, out: number): void;
+  rowDots(x: number, rows: number, width: number, weight: number, bias: number, out: number): void;
 }
 
 /** Row-major float32 in the kernel's memory, with room for whole groups of four rows. */

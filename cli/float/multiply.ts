@@ -11,6 +11,12 @@ export function part(matrix: Matrix, row: number, rows: number, column = 0, colu
   return { address: matrix.address + row * matrix.stride + column * F32, rows, columns, stride: matrix.stride };
 }
 
+/** Makes every row the same. */
+export function fillRows(kernel: FloatKernel, matrix: Matrix, row: Float32Array): void {
+  const values = kernel.values(matrix);
+  for (let start = 0; start < values.length; start += row.length) values.set(row, start);
+}
+
 /**
  * out += factor · x · wᵀ. Sums run in blocks of 512 steps, in the same order whatever the shape.
  *

@@ -120,7 +120,7 @@ function formCluster(characters: readonly number[], classes: Uint8Array): boolea
 }
 
 /** `GRAPHEME_CLASS` of every code point. */
-function graphemeClasses(): Uint8Array {
+export function graphemeClasses(): Uint8Array {
   const classes = new Uint8Array(CODE_POINTS);
   for (const [name, ranges] of Object.entries(GRAPHEME_RANGES)) {
     for (const range of ranges.trim().split(/\s+/)) {

@@ -26,6 +26,8 @@ export interface Alignment {
 }
 
 const INITIAL_CODES = 4096;
+/** Buffers grown beyond it are dropped when the next text comes. */
+const KEPT_CODES = 64 * 1024;
 
 export function createAlignment(): Alignment {
   let starts = new Uint32Array(INITIAL_CODES);
@@ -82,6 +84,10 @@ export function createAlignment(): Alignment {
     },
 
     reset(newText) {
+      if (starts.length > KEPT_CODES) {
+        starts = new Uint32Array(INITIAL_CODES);
+        ends = new Uint32Array(INITIAL_CODES);
+      }
       text = newText;
       unit = byte = count = 0;
     },

@@ -28,7 +28,7 @@ export interface Lattice {
 
 /** Codes of a word that are held before its beginning is settled: 28 KB with scores and back-pointers, so that they stay in the L1 cache. */
 const INITIAL_CODES = 2048;
-/** Buffers grown beyond it are dropped with the text that needed them. */
+/** Buffers grown beyond it are dropped when the next text comes. */
 const KEPT_CODES = 64 * 1024;
 const LENGTH_BITS = 5;
 const LENGTH_MASK = (1 << LENGTH_BITS) - 1;

@@ -33,6 +33,8 @@ export interface Normalizer {
   read(codes: Uint16Array, length: number): number;
   /** Whether the last `read` ended because the word did. */
   readonly wordEnded: boolean;
+  /** Characters looked at and codes written since the normaliser was created: what grows with the text, and must do so linearly. */
+  readonly steps: number;
 }
 
 /** A cluster of fewer bytes of UTF-8 is mapped as a whole: so says `tokenizers`' Precompiled normaliser. */
@@ -64,6 +66,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
   /** The space that ended the last word begins the next one. */
   let spacePending = false;
   let wordEnded = true;
+  let steps = 0;
 
   function entryOf(codePoint: number): number {
     return pages[(pageOfBlock[codePoint >> PAGE_BITS]! << PAGE_BITS) | (codePoint & PAGE_MASK)]!;
@@ -92,6 +95,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       const step =
         GRAPHEME_STEPS[(clusterState << GRAPHEME_CLASS_BITS) | ((entryOf(c) >> ENTRY_CLASS_SHIFT) & CLASS_MASK)]!;
       if ((step & GRAPHEME_JOINS) === 0) break;
+      steps++;
       bytes += utf8Length(c);
       if (bytes >= SHORT_CLUSTER_BYTES) return false;
       if (second < 0) second = c;
@@ -109,7 +113,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
   }
 
   /**
-   * Copies the codes of characters that stand for themselves, as most do, whatever is around them.
+   * Copies the rest of a replacement, and codes of characters that stand for themselves, as most do, whatever is around them; up to a space.
    *
    * @returns The new length.
    */
@@ -120,6 +124,12 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
     let grapheme = state;
     let at = position;
     let n = length;
+    while (poolPosition < poolEnd && n < capacity) {
+      const code = pool[poolPosition]!;
+      if (code === SPACE_CODE) return n;
+      codes[n++] = code;
+      poolPosition++;
+    }
     for (; at < sourceEnd && n < capacity; at++) {
       const unit = source.charCodeAt(at);
       const entry = pages[(pageOfBlock[unit >> PAGE_BITS]! << PAGE_BITS) | (unit & PAGE_MASK)]!;
@@ -133,6 +143,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       grapheme = GRAPHEME_STEPS[(grapheme << GRAPHEME_CLASS_BITS) | cls]! & GRAPHEME_STATE;
       codes[n++] = code;
     }
+    steps += n - length;
     position = at;
     state = grapheme;
     return n;
@@ -144,6 +155,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       if (position >= end) return NO_CODE;
       const c = codePointAt(text, position, end);
       position += c > 0xffff ? 2 : 1;
+      steps++;
       const entry = entryOf(c);
       const step = GRAPHEME_STEPS[(state << GRAPHEME_CLASS_BITS) | ((entry >> ENTRY_CLASS_SHIFT) & CLASS_MASK)]!;
       state = step & GRAPHEME_STATE;
@@ -166,6 +178,9 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
   return {
     get wordEnded() {
       return wordEnded;
+    },
+    get steps() {
+      return steps;
     },
 
     start(newText, from, to, newAlignment) {
@@ -190,7 +205,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
         spacePending = false;
       }
       while (n < capacity) {
-        if (n > 0 && poolPosition === poolEnd && !alignment) n = copyPlain(codes, n, capacity);
+        if (n > 0 && !alignment) n = copyPlain(codes, n, capacity);
         if (n === capacity) break;
         const code = nextCode();
         if (code === NO_CODE) {

@@ -26,7 +26,8 @@ export function createPieces({ units, check, characterOfCode, vocabularySize }: 
     for (let length = 0; slot !== 0 && length < MAX_PIECE_LENGTH; length++) {
       const code = check[slot]!;
       piece = String.fromCodePoint(characterOfCode[code]!) + piece;
-      slot = parentOfBase[slot - code]!;
+      // Only in a file that was tampered with can there be no such base.
+      slot = parentOfBase[slot - code] ?? 0;
     }
     return piece;
   };

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { codePointTexts, hostileTexts } from '../support/hostile-texts.ts';
+import { PIPELINES, tokenizerOf } from './fixtures.ts';
+import { characterOffsets, oracleOf } from './oracle.ts';
+
+/** Texts that once went wrong somewhere, here or in other ports. */
+const KNOWN = [
+  '',
+  ' ',
+  '   ',
+  'a ',
+  '\u0001',
+  'a\u0001b',
+  '\u0001a',
+  'ﬁ\u0301x',
+  '½\u0001x',
+  '\u00a0\u0301',
+  'a</s>b',
+  '<s><s>',
+  '＜s＞',
+  '＜unk＞',
+  '☃＜unk＞☃',
+  ' <mask> ',
+  '\u2003\u3000<mask><mask>',
+  'x <mask',
+  '\r\n',
+  '\ud800',
+  'a\udc00b',
+  '\ud83d',
+  'e\u0301\u0302\u0303',
+  'क्\u200dक',
+  '👨‍👩‍👧',
+  '🇦🇧🇦',
+  '\u0600a\u0301',
+  '각\u11a8\u0301',
+  '▁a▁▁b',
+];
+
+/** Seeded, so that a failure comes again; the 200,000 of `npm run check tokenizer` take others. */
+const TEXTS = [...KNOWN, ...hostileTexts(20, 3000), ...codePointTexts(0, 0x33ff)];
+
+describe.each(Object.entries(PIPELINES))('with %s', (_, json) => {
+  const source = json();
+  const tokenizer = tokenizerOf(source);
+  const oracle = oracleOf(JSON.stringify(source));
+
+  it('ids, offsets and decoded texts are those of Hugging Face tokenizers', async () => {
+    const wanted = await oracle.encodeBatch(TEXTS);
+    const allIds = wanted.map((encoding) => encoding.getIds());
+    const decoded = await oracle.decodeBatch(allIds, true);
+    const decodedWhole = await oracle.decodeBatch(allIds, false);
+    TEXTS.forEach((text, index) => {
+      const { ids, offsets } = tokenizer.encodeWithOffsets(text);
+      const at = `text ${index}: ${JSON.stringify(text)}`;
+      expect([...ids], at).toEqual(allIds[index]);
+      expect([...tokenizer.encode(text).ids], at).toEqual(allIds[index]);
+      expect(characterOffsets(text, offsets), at).toEqual(wanted[index]!.getOffsets().flat());
+      expect(tokenizer.decode(ids, { skipSpecial: true }), at).toBe(decoded[index]);
+      expect(tokenizer.decode(ids), at).toBe(decodedWhole[index]);
+    });
+  });
+
+  it.each(['left', 'right'] as const)(
+    'cutting on the %s keeps what Hugging Face tokenizers keeps',
+    async (truncationSide) => {
+      for (const maxTokens of [2, 3, 8, 21]) {
+        oracle.setTruncation(maxTokens, { direction: truncationSide });
+        const texts = TEXTS.slice(0, 1000);
+        const wanted = await oracle.encodeBatch(texts);
+        oracle.disableTruncation();
+        texts.forEach((text, index) => {
+          const at = `text ${index}, ${maxTokens} tokens: ${JSON.stringify(text)}`;
+          const { ids, truncated } = tokenizer.encode(text, { maxTokens, truncationSide });
+          expect([...ids], at).toEqual(wanted[index]!.getIds());
+          expect(truncated, at).toBe(tokenizer.encode(text).ids.length > maxTokens);
+          const { offsets } = tokenizer.encodeWithOffsets(text, { maxTokens, truncationSide });
+          expect(characterOffsets(text, offsets), at).toEqual(wanted[index]!.getOffsets().flat());
+        });
+      }
+    },
+  );
+});

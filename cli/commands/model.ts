@@ -1,10 +1,19 @@
 import { defineCommand } from 'citty';
 import { convertCommand } from './model-convert.ts';
+import { fidelityCommand } from './model-fidelity.ts';
 import { infoCommand } from './model-info.ts';
+import { synthCommand } from './model-synth.ts';
 import { uploadCommand } from './model-upload.ts';
 import { verifyCommand } from './model-verify.ts';
 
 export const modelCommand = defineCommand({
   meta: { name: 'model', description: 'Make, describe and check model directories' },
-  subCommands: { convert: convertCommand, info: infoCommand, verify: verifyCommand, upload: uploadCommand },
+  subCommands: {
+    convert: convertCommand,
+    info: infoCommand,
+    verify: verifyCommand,
+    fidelity: fidelityCommand,
+    synth: synthCommand,
+    upload: uploadCommand,
+  },
 });

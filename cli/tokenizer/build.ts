@@ -31,7 +31,13 @@ export type TokenizerSource =
  * @throws UserError if the source is damaged or its pipeline is another one, naming the field and the fix.
  */
 export function buildVocabulary(source: TokenizerSource): Uint8Array {
-  const pipeline = source.kind === 'tokenizer.json' ? readTokenizerJson(source.json) : readSentencepiece(source.bytes);
+  return buildVocabularyOf(
+    source.kind === 'tokenizer.json' ? readTokenizerJson(source.json) : readSentencepiece(source.bytes),
+  );
+}
+
+/** As `buildVocabulary`, of a pipeline that has been read, or made. */
+export function buildVocabularyOf(pipeline: Pipeline): Uint8Array {
   const maxPieceLength = checkPieces(pipeline.pieces);
   const codes = assignCodes(pipeline.pieces);
   const codeCount = codes.size + 1;

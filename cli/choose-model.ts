@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { MANIFEST_FILE } from '../src/format/layout.ts';
+import { projectRoot } from './installation.ts';
 import { makeMicroModel } from './micro-model.ts';
 
-const projectRoot = fileURLToPath(new URL('..', import.meta.url));
 const PLACES = ['model-shards/bge-m3', 'model-shards/demo'];
 
 /**
- * The model directory to use: `given`, else MODEL in the environment, else model-shards/bge-m3, else model-shards/demo. The choice is printed
- * to stderr.
+ * The model directory to use: `given`, else MODEL in the environment, else model-shards/bge-m3, else model-shards/demo, each in the current
+ * directory or else in the project. The choice is printed to stderr.
  */
 export async function chooseModel(given: string | undefined): Promise<string> {
   const { directory, reason } = await find(given);
@@ -27,8 +26,9 @@ async function find(given: string | undefined): Promise<Choice> {
   const { MODEL } = process.env;
   if (MODEL) return { directory: MODEL, reason: 'MODEL' };
   for (const place of PLACES) {
-    const directory = relative('', join(projectRoot, place));
-    if (existsSync(join(directory, MANIFEST_FILE))) return { directory, reason: 'the default' };
+    for (const directory of [place, relative('', join(projectRoot, place))]) {
+      if (existsSync(join(directory, MANIFEST_FILE))) return { directory, reason: 'the default' };
+    }
   }
   return {
     directory: relative('', await makeMicroModel(projectRoot)),

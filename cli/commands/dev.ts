@@ -1,20 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { defineCommand } from 'citty';
 import { fingerprintOf } from '../../src/format/fingerprint.ts';
 import { chooseModel } from '../choose-model.ts';
+import { findWrangler, prepareWorkspace } from '../installation.ts';
 import { parsePort } from '../parse-options.ts';
 import { stageModel } from '../stage-model.ts';
 import { UserError } from '../user-error.ts';
 
-const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 /** `assets.directory` of wrangler.toml. */
-export const ASSETS_DIRECTORY = join(projectRoot, 'dist/assets');
+export const ASSETS_DIRECTORY = 'dist/assets';
 
 export const devCommand = defineCommand({
   meta: { name: 'dev', description: 'Serve a model on this machine, in the runtime of Cloudflare Workers' },
@@ -26,9 +24,12 @@ export const devCommand = defineCommand({
   async run({ args }) {
     const port = parsePort(args.port);
     await checkPort(port);
-    const assets = args.assets ?? ASSETS_DIRECTORY;
-    const manifest = stageModel(await chooseModel(args.model), assets);
-    const server = startWrangler(port, assets);
+    const wrangler = findWrangler();
+    const model = await chooseModel(args.model);
+    const workspace = prepareWorkspace();
+    const assets = args.assets ? resolve(args.assets) : join(workspace, ASSETS_DIRECTORY);
+    const manifest = stageModel(model, assets);
+    const server = startWrangler(wrangler, workspace, port, assets);
     let isStopping = false;
     stopWithUs(server, () => {
       isStopping = true;
@@ -55,11 +56,10 @@ async function checkPort(port: number): Promise<void> {
 }
 
 /** In a process group of its own, so that wrangler's own children can be ended with it. */
-function startWrangler(port: number, assets: string): ChildProcess {
-  const wrangler = join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js');
+function startWrangler(wrangler: string, workspace: string, port: number, assets: string): ChildProcess {
   const options = ['--port', String(port), '--assets', assets, '--show-interactive-dev-session=false'];
   return spawn(process.execPath, [wrangler, 'dev', ...options], {
-    cwd: projectRoot,
+    cwd: workspace,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {

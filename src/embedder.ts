@@ -27,8 +27,12 @@ export interface EmbedOptions {
   readonly maxTokens?: number;
   /** Cut a text that is too long, keeping `</s>`; otherwise it is refused with `input_too_long`. Default false. */
   readonly truncate?: boolean;
+  /** Where a text that is cut loses tokens; default right. */
+  readonly truncationSide?: 'left' | 'right';
   /** Default `cls`, as M3 was trained. */
   readonly pooling?: Pooling;
+  /** Whether the dense output is divided by its length; default true. */
+  readonly normalize?: boolean;
   /** Put before every text, as FlagEmbedding's `query_instruction_for_retrieval` does. */
   readonly instruction?: string;
   /**
@@ -38,10 +42,19 @@ export interface EmbedOptions {
   readonly streamColbert?: boolean;
   /** Bytes of vectors that the caller can hold; more is refused with `budget_exceeded` before anything is read. Default no limit. */
   readonly answerBytes?: number;
+  /** Told once the texts are tokenised, and after each pass that had one of them. */
+  readonly onTimes?: (times: EmbedTimes) => void;
   /** Told after each encoder layer of each pass that has one of the texts; where another caller leads it, about the latest layer only. */
   readonly onLayer?: OnLayer;
   /** Name of the request field that holds text `index`, for errors; default `texts[index]`. */
   readonly paramOf?: (index: number) => string;
+}
+
+/** Milliseconds more that went by; on Cloudflare the clock only moves with input and output. */
+export interface EmbedTimes {
+  readonly tokenizeMs?: number;
+  readonly queueMs?: number;
+  readonly inferenceMs?: number;
 }
 
 /** One text's outputs; parts not asked for are absent. Arrays are the caller's own. */
@@ -93,7 +106,7 @@ export interface EmbedderDeps {
   readonly shards: ShardSource;
   readonly kernel: KernelModules;
   /** The engine; default the kernels. */
-  readonly layers?: LayerRunner;
+  readonly layers?: LayerRunner | undefined;
   /** Lets input and output proceed, then at least `ms` pass; `wait(0)` must give way to a macrotask. */
   readonly wait: (ms: number) => Promise<void>;
   /** Ceiling of wasm memory; default `LIMITS.planBytes`. */
@@ -123,6 +136,8 @@ interface EncodedText {
 interface PassWork {
   readonly texts: readonly EncodedText[];
   readonly options: EmbedOptions;
+  /** When its pass began. */
+  startedMs?: number;
 }
 
 /** Text → embeddings; the one place where tokenizer, engine and heads meet. */
@@ -146,7 +161,10 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
   const tokenize = (texts: readonly string[], options: EmbedOptions): EncodedText[] => {
     const maxTokens = Math.min(options.maxTokens ?? mostTokens, mostTokens);
     return texts.map((text, index) => {
-      const { ids, truncated } = tokenizer.encode((options.instruction ?? '') + text, { maxTokens });
+      const { ids, truncated } = tokenizer.encode((options.instruction ?? '') + text, {
+        maxTokens,
+        truncationSide: options.truncationSide ?? 'right',
+      });
       if (truncated && !options.truncate) {
         const param = options.paramOf?.(index) ?? `texts[${index}]`;
         throw new ServiceError(
@@ -176,7 +194,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     options: EmbedOptions,
   ): Promise<Embedding> => ({
     ...text,
-    ...(options.dense && { dense: heads.dense(encoded, span, options.pooling ?? 'cls') }),
+    ...(options.dense && { dense: heads.dense(encoded, span, options.pooling ?? 'cls', options.normalize ?? true) }),
     ...(options.sparse && { lexicalWeights: heads.sparse(encoded, span) }),
     ...(options.colbert && { colbert: await wholeColbert(encoded, span) }),
     ...(options.hiddenState && { hiddenState: heads.hiddenState(encoded, span) }),
@@ -184,6 +202,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
 
   /** One pass: the texts of every work in it side by side, each work finished as its own caller asked. */
   const runPass = async (works: readonly PassWork[], lease: Lease, onLayer: OnLayer): Promise<Embedding[][]> => {
+    for (const work of works) work.startedMs = performance.now();
     const encoded = await encoder.encode(
       works.flatMap(({ texts }) => texts.map(({ tokenIds }) => tokenIds)),
       lease.renew,
@@ -241,7 +260,9 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     options: EmbedOptions,
     signal?: AbortSignal,
   ): AsyncGenerator<Embedding> {
+    const startedMs = performance.now();
     const { tokens, passes, cpuMs, fits } = planTexts(texts, options);
+    options.onTimes?.({ tokenizeMs: performance.now() - startedMs });
     if (!fits) {
       throw new ServiceError(
         'budget_exceeded',
@@ -259,8 +280,12 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
       if (options.colbert && options.streamColbert && pass.tokens > streamedTokens) {
         yield* embedStreamed(pass.texts[0]!, options, signal);
       } else {
-        const work = { texts: pass.texts, options };
-        yield* await gathering.submit(work, pass.tokens, { signal, onProgress: options.onLayer });
+        const work: PassWork = { texts: pass.texts, options };
+        const submittedMs = performance.now();
+        const embeddings = await gathering.submit(work, pass.tokens, { signal, onProgress: options.onLayer });
+        const beganMs = work.startedMs ?? submittedMs;
+        options.onTimes?.({ queueMs: beganMs - submittedMs, inferenceMs: performance.now() - beganMs });
+        yield* embeddings;
       }
     }
   }

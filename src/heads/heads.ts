@@ -10,8 +10,8 @@ export type Pooling = 'cls' | 'mean';
 
 /** One text's outputs from its last hidden state. Arrays are copies: they outlive the pass. */
 export interface Heads {
-  /** Unit vector `[hidden]` of the `<s>` row, or of the mean over all rows. */
-  dense(encoded: EncodedPass, span: Span, pooling: Pooling): Float32Array;
+  /** `[hidden]`: the `<s>` row, or the mean over all rows; a unit vector where it is to be normalised. */
+  dense(encoded: EncodedPass, span: Span, pooling: Pooling, normalize: boolean): Float32Array;
   /** Token id → weight > 0, ids ascending. */
   sparse(encoded: EncodedPass, span: Span): Map<number, number>;
   /**
@@ -45,10 +45,10 @@ export function createHeads(kernel: Kernel, { architecture, tokenizer }: Manifes
   }
 
   return {
-    dense(encoded, span, pooling) {
+    dense(encoded, span, pooling, normalize) {
       const out = encoded.plan.context;
       kernel.meanRows(rowAddress(encoded, span.start), pooling === 'cls' ? 1 : span.tokens, hiddenSize, out);
-      kernel.unitRows(out, 1, hiddenSize);
+      if (normalize) kernel.unitRows(out, 1, hiddenSize);
       requireFinite(out, hiddenSize, 'dense');
       const dense = floats(out, hiddenSize).slice();
       if (dense.every((value) => value === 0))

@@ -46,6 +46,7 @@ try {
     // tsc follows imports, not the URL of a worker thread's file.
     if (name.endsWith('.js')) edit(name, /(new URL\('[^']+)\.ts(', import\.meta\.url\))/g, '$1.js$2');
   }
+  cpSync(join(root, 'cli'), join(building, 'cli'), { recursive: true, filter: (name) => !/\.[jt]s$/.test(name) }); // data beside the code
   for (const name of COPIED) {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(building, name), { recursive: true });
   }

@@ -9,6 +9,7 @@ import { chooseModel } from '../choose-model.ts';
 import { findWrangler, prepareWorkspace } from '../installation.ts';
 import { parsePort } from '../parse-options.ts';
 import { stageModel } from '../stage-model.ts';
+import { LOCAL_STATE } from '../upload/local-bucket.ts';
 import { UserError } from '../user-error.ts';
 
 /** `assets.directory` of wrangler.toml. */
@@ -57,8 +58,8 @@ async function checkPort(port: number): Promise<void> {
 
 /** In a process group of its own, so that wrangler's own children can be ended with it. */
 function startWrangler(wrangler: string, workspace: string, port: number, assets: string): ChildProcess {
-  const options = ['--port', String(port), '--assets', assets, '--show-interactive-dev-session=false'];
-  return spawn(process.execPath, [wrangler, 'dev', ...options], {
+  const options = ['--port', String(port), '--assets', assets, '--persist-to', resolve(LOCAL_STATE)];
+  return spawn(process.execPath, [wrangler, 'dev', ...options, '--show-interactive-dev-session=false'], {
     cwd: workspace,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],

@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startDevServer } from '../support/dev-server.ts';
+import { modelDirectory } from '../support/models.ts';
+import { jsonLines } from '../support/run-command.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const model = modelDirectory('micro-m3', 'q8');
+
+/** Of an import, or of a file beside the importing one. */
+const SPECIFIER = /(?:\bfrom |\bimport |\bimport\()'([^']+)'|\bnew URL\('([^']+)', import\.meta\.url\)/g;
+
+/**
+ * What `npm pack` makes, unpacked where its dependencies are found in the project's own node_modules: no network. `npm run check package` installs
+ * it as a user does.
+ */
+describe('the package', () => {
+  let directory = '';
+  let packed = '';
+
+  beforeAll(() => {
+    mkdirSync(join(root, '.m3edge'), { recursive: true });
+    directory = mkdtempSync(join(root, '.m3edge/package-'));
+    packed = join(directory, 'node_modules/m3edge');
+    mkdirSync(packed, { recursive: true });
+    execFileSync('npm', ['pack', '--pack-destination', directory], { cwd: root, stdio: 'pipe' });
+    const tarball = readdirSync(directory).find((name) => name.endsWith('.tgz'))!;
+    execFileSync('tar', ['xzf', join(directory, tarball), '-C', packed, '--strip-components=1']);
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  const filesBelow = (path: string) => readdirSync(join(packed, path), { recursive: true, encoding: 'utf8' });
+  const bin = () => join(packed, 'cli/bin.js');
+
+  it('holds no TypeScript but declarations, and nothing that only a developer needs', () => {
+    const files = filesBelow('.');
+    expect(files.filter((name) => /(?<!\.d)\.ts$/.test(name))).toEqual([]);
+    expect(files.filter((name) => /(^|\/)(test|bench|assembly|scripts)\//.test(name))).toEqual([]);
+    expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'THIRD_PARTY.md', 'CHANGELOG.md']));
+  });
+
+  it('imports what its package.json asks for, and names files that it holds', () => {
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8'));
+    const asked = { ...dependencies, ...peerDependencies, miniflare: 'comes with wrangler' };
+    const missing: string[] = [];
+    for (const name of filesBelow('dist').filter((name) => name.endsWith('.js'))) {
+      const file = join(packed, 'dist', name);
+      for (const match of readFileSync(file, 'utf8').matchAll(SPECIFIER)) {
+        const specifier = match[1] ?? match[2]!;
+        const isThere = specifier.startsWith('.')
+          ? existsSync(join(dirname(file), specifier))
+          : /^(node|cloudflare):/.test(specifier) || /^(@[^/]+\/)?[^/]+/.exec(specifier)![0] in asked;
+        if (!isThere) missing.push(`${name}: ${specifier}`);
+      }
+    }
+    expect(missing).toEqual([]);
+  });
+
+  it('answers m3edge encode', () => {
+    const args = [bin(), 'encode', '--model', model, '--sparse'];
+    const [line] = jsonLines(
+      execFileSync(process.execPath, args, { cwd: directory, input: 'What is BGE M3?\n', encoding: 'utf8' }),
+    );
+    expect(line.tokens).toBeGreaterThan(2);
+    expect(Object.keys(line.lexical_weights)).not.toEqual([]);
+  });
+
+  it('answers m3edge dev, with the numbers of m3edge encode', async () => {
+    const server = await startDevServer(model, [process.execPath, bin(), 'dev']);
+    try {
+      const response = await fetch(`${server.url}/encode`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' },
+        body: '{"texts": ["What is BGE M3?"]}',
+      });
+      const args = [bin(), 'encode', '--model', model];
+      expect(await response.text()).toBe(
+        execFileSync(process.execPath, args, { cwd: directory, input: 'What is BGE M3?\n', encoding: 'utf8' }),
+      );
+    } finally {
+      await server.stop();
+    }
+  });
+});

@@ -5,7 +5,7 @@ import { encodeLayerNorms } from '../convert/encode-model.ts';
 import { packChannels } from '../convert/pack.ts';
 import { quantiseSymmetric } from '../convert/quantise.ts';
 import { rowsOf } from '../float/attention.ts';
-import { BLOCK, factorize, solve } from '../float/cholesky.ts';
+import { BLOCK, type Factor, factorize, solve } from '../float/cholesky.ts';
 import { runEncoderLayer } from '../float/encoder-layer.ts';
 import { createFloatKernel, type FloatKernel, type Matrix } from '../float/kernel.ts';
 import { addGram, addProduct, addProductColumns, fillRows, part } from '../float/multiply.ts';
@@ -18,8 +18,10 @@ export interface Calibrator {
   encodeLayer(layer: number, types: LayerWeightTypes): Uint8Array;
 }
 
-/** Share of the mean of the inputs' variances that is added to each: what no calibration text has shown may still come. */
-const DAMPING = 0.01;
+/** Shares of the mean of the inputs' variances that are added to each: what no calibration text has shown may still come. */
+const ROUNDING_DAMPING = 0.02;
+/** Least squares have more to lose: they change weights by more than rounding does, and the more so the fewer tokens an input has. */
+const fitDamping = (inputs: number, tokens: number) => 0.1 + inputs / tokens;
 /** Rows of activations at hand. */
 const ROWS = 512;
 
@@ -116,13 +118,13 @@ function calibrateLinear(
         addGram(kernel, quantised, quantised, mean, mean, moments, true);
         addGram(kernel, difference, quantised, shift, mean, coupling, false);
       });
-      const damping = damp(kernel, moments, DAMPING);
-      const factor = factorize(kernel, moments, damping, kernel.matrix(k, BLOCK));
-      const change = kernel.matrix(n, k);
-      addProductColumns(kernel, weight, coupling, change);
-      solve(kernel, factor, change);
-      addTo(kernel.values(weight), kernel.values(change));
-      const rounded = roundLinear(kernel, type, weight, factor);
+      kernel.scope(() => {
+        const change = kernel.matrix(n, k);
+        addProductColumns(kernel, weight, coupling, change);
+        solve(kernel, factorizeCopy(kernel, moments, fitDamping(k, input.reference.rows)), change);
+        addTo(kernel.values(weight), kernel.values(change));
+      });
+      const rounded = roundLinear(kernel, type, weight, factorizeCopy(kernel, moments, ROUNDING_DAMPING));
       sections.scale.set(rounded.scale);
       packChannels(type, rounded.channels, sections);
     });
@@ -183,15 +185,17 @@ function addDots(kernel: FloatKernel, weight: Matrix, x: Float64Array, factor: n
   }
 }
 
-/** Adds to the diagonal its mean times `share`. @returns What was added; 1 where all is zero. */
-function damp(kernel: FloatKernel, moments: Matrix, share: number): number {
-  const values = kernel.values(moments);
+/** Factors the moments with `share` of the mean of their diagonal added to it, or 1 where all is zero. */
+function factorizeCopy(kernel: FloatKernel, moments: Matrix, share: number): Factor {
   const k = moments.rows;
+  const copy = kernel.matrix(k, k);
+  const values = kernel.values(copy);
+  values.set(kernel.values(moments));
   let trace = 0;
   for (let i = 0; i < k; i++) trace += values[i * k + i]!;
   const added = trace > 0 ? (share * trace) / k : 1;
   for (let i = 0; i < k; i++) values[i * k + i] = values[i * k + i]! + added;
-  return added;
+  return factorize(kernel, copy, added, kernel.matrix(k, BLOCK));
 }
 
 function addTo(values: Float32Array, added: Float32Array): void {

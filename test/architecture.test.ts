@@ -20,11 +20,13 @@ const LAYERS: readonly (readonly string[])[] = [
   ['compute-score.ts', 'embedding-json.ts'],
   ['routes', 'jobs'],
   ['app.ts'],
-  ['worker.ts'],
+  ['create-worker.ts'],
+  ['worker.ts', 'worker-onnx.ts'],
 ];
 /** What a file or a directory may import from outside; hono and valibot are the routes' and those above them. */
 const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
-  'src/worker.ts': ['node:crypto', 'cloudflare:workers'],
+  'src/create-worker.ts': ['node:crypto', 'cloudflare:workers'],
+  'src/worker-onnx.ts': ['onnxruntime-web/ort-wasm-simd-threaded.wasm'],
   'src/engine/onnx': ['onnxruntime-web/wasm'],
 };
 
@@ -79,13 +81,13 @@ describe('src', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('reads the environment in worker.ts alone', () => {
+  it('reads the environment in create-worker.ts alone', () => {
     const readers = files.filter((file) => {
       const source = withoutComments(file).replaceAll(/env: \{ memory \}|ort\.env\b/g, '');
       return /\benv\b|\bprocess\b|\bEnv\b/.test(source);
     });
     // Not the environment: the name under which a wasm module imports its memory, and onnxruntime-web's settings.
-    expect(readers).toEqual(['src/worker.ts']);
+    expect(readers).toEqual(['src/create-worker.ts']);
   });
 });
 

@@ -1,0 +1,57 @@
+import { waitUntil } from 'cloudflare:workers';
+import { createHash } from 'node:crypto';
+import relaxed from '../build/kernel-relaxed.wasm';
+import simd from '../build/kernel-simd.wasm';
+import { createApp } from './app.ts';
+import { createEmbedder, type Embedder } from './embedder.ts';
+import type { LayerRunner } from './engine/layer-runner.ts';
+import type { Architecture } from './format/architecture.ts';
+import { keepValue } from './keep-value.ts';
+import { loadManifest } from './shards/manifest.ts';
+import { openStorage, type Storage, withCache } from './shards/storage.ts';
+import { verified } from './shards/verified.ts';
+
+/** MODELS is there only where a model in R2 is served. */
+type WorkerEnv = Env & { readonly MODELS?: R2Bucket };
+
+const log = (entry: Readonly<Record<string, unknown>>) => console.error(JSON.stringify(entry));
+const wait = (ms: number) => scheduler.wait(ms);
+
+function openModelStorage({ MODEL_SOURCE, MODEL_CACHE, ASSETS, MODELS }: WorkerEnv): Storage {
+  const bindings = { assets: ASSETS, bucket: MODELS, fetch: (url: string, init: RequestInit) => fetch(url, init) };
+  const storage = openStorage(MODEL_SOURCE, bindings);
+  return MODEL_CACHE === 'on' ? withCache(storage, caches.default, waitUntil) : storage;
+}
+
+/**
+ * The Worker: its bindings and variables wired to an app. State is the isolate's.
+ *
+ * @param createLayers The engine; default the kernels.
+ */
+export function createWorker(
+  createLayers?: (architecture: Architecture) => Promise<LayerRunner>,
+): ExportedHandler<WorkerEnv> {
+  let storage: Storage | undefined;
+  let app: ReturnType<typeof createApp> | undefined;
+
+  const getEmbedder = keepValue(async (env: WorkerEnv): Promise<Embedder> => {
+    storage ??= openModelStorage(env);
+    const manifest = await loadManifest(storage.manifest, env.MODEL_FINGERPRINT);
+    const shards = verified(storage.shards(manifest.files), {
+      files: manifest.files,
+      createDigest: () => createHash('sha256'),
+      wait,
+      onRetry: (shard, { code, message }) => log({ level: 'warn', event: 'shard_retry', shard, code, message }),
+    });
+    const { CPU_MS: cpuMs, MEMORY_BYTES: planBytes } = env;
+    const layers = await createLayers?.(manifest.architecture);
+    return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait, cpuMs, planBytes, layers });
+  });
+
+  return {
+    fetch(request, env, ctx) {
+      app ??= createApp({ getEmbedder: () => getEmbedder(env), log });
+      return app.fetch(request, env, ctx);
+    },
+  };
+}

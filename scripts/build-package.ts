@@ -50,7 +50,7 @@ try {
   for (const name of COPIED) {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(building, name), { recursive: true });
   }
-  edit('wrangler.toml', /"src\/worker\.ts"/g, '"src/worker.js"');
+  edit('wrangler.toml', /^(main = "src\/.+)\.ts"/gm, '$1.js"');
   const { name, version, type } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   writeFileSync(join(building, 'package.json'), `${JSON.stringify({ name, version, type }, undefined, 2)}\n`);
   rmSync(target, { recursive: true, force: true });

@@ -5,13 +5,15 @@ import type { KernelModules } from '../src/kernel/kernel.ts';
 import type { ShardSource } from '../src/shards/source.ts';
 import { verified } from '../src/shards/verified.ts';
 import { readManifest } from './model-directory.ts';
+import { loadOnnxLayers } from './onnx-engine.ts';
 import { directorySource } from './shards/directory.ts';
 import { UserError } from './user-error.ts';
 
 /** The Worker's engine in Node, on a model directory's shards. */
-export async function createNodeEmbedder(directory: string): Promise<Embedder> {
+export async function createNodeEmbedder(directory: string, engine: Embedder['engine'] = 'wasm'): Promise<Embedder> {
   const { manifest, shards } = openModel(directory);
-  return createEmbedder({ manifest, shards, kernel: loadKernel(), wait });
+  const layers = engine === 'onnx' ? await loadOnnxLayers(manifest.architecture) : undefined;
+  return createEmbedder({ manifest, shards, kernel: loadKernel(), layers, wait });
 }
 
 /** A model directory's manifest and its shards, verified as they are read. */

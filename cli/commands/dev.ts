@@ -7,6 +7,7 @@ import { defineCommand } from 'citty';
 import { fingerprintOf } from '../../src/format/fingerprint.ts';
 import { chooseModel } from '../choose-model.ts';
 import { findWrangler, prepareWorkspace } from '../installation.ts';
+import { ENGINE_OPTION, findOnnxRuntime } from '../onnx-engine.ts';
 import { parsePort } from '../parse-options.ts';
 import { stageModel } from '../stage-model.ts';
 import { LOCAL_STATE } from '../upload/local-bucket.ts';
@@ -19,6 +20,7 @@ export const devCommand = defineCommand({
   meta: { name: 'dev', description: 'Serve a model on this machine, in the runtime of Cloudflare Workers' },
   args: {
     model: { type: 'string', valueHint: 'DIR', description: 'Model directory' },
+    engine: ENGINE_OPTION,
     port: { type: 'string', default: '8787', valueHint: 'N', description: 'Port on localhost' },
     assets: { type: 'string', valueHint: 'DIR', description: 'Where to stage the model; default dist/assets' },
   },
@@ -26,11 +28,15 @@ export const devCommand = defineCommand({
     const port = parsePort(args.port);
     await checkPort(port);
     const wrangler = findWrangler();
+    if (args.engine === 'onnx') findOnnxRuntime();
     const model = await chooseModel(args.model);
     const workspace = prepareWorkspace();
     const assets = args.assets ? resolve(args.assets) : join(workspace, ASSETS_DIRECTORY);
     const manifest = stageModel(model, assets);
-    const server = startWrangler(wrangler, workspace, port, assets);
+    const server = startWrangler(wrangler, workspace, [
+      ...['--port', String(port), '--assets', assets],
+      ...['--env', args.engine === 'onnx' ? 'onnx' : ''], // an environment of wrangler.toml
+    ]);
     let isStopping = false;
     stopWithUs(server, () => {
       isStopping = true;
@@ -57,9 +63,9 @@ async function checkPort(port: number): Promise<void> {
 }
 
 /** In a process group of its own, so that wrangler's own children can be ended with it. */
-function startWrangler(wrangler: string, workspace: string, port: number, assets: string): ChildProcess {
-  const options = ['--port', String(port), '--assets', assets, '--persist-to', resolve(LOCAL_STATE)];
-  return spawn(process.execPath, [wrangler, 'dev', ...options, '--show-interactive-dev-session=false'], {
+function startWrangler(wrangler: string, workspace: string, options: readonly string[]): ChildProcess {
+  const state = ['--persist-to', resolve(LOCAL_STATE)];
+  return spawn(process.execPath, [wrangler, 'dev', ...options, ...state, '--show-interactive-dev-session=false'], {
     cwd: workspace,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],

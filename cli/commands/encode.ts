@@ -3,6 +3,7 @@ import type { EmbedOptions } from '../../src/embedder.ts';
 import { embeddingLine } from '../../src/embedding-json.ts';
 import { chooseModel } from '../choose-model.ts';
 import { createNodeEmbedder } from '../node-embedder.ts';
+import { ENGINE_OPTION } from '../onnx-engine.ts';
 import { writeOut } from '../output.ts';
 import { parseMaxLength } from '../parse-options.ts';
 import { createCounter } from '../progress-counter.ts';
@@ -12,6 +13,7 @@ export const encodeCommand = defineCommand({
   meta: { name: 'encode', description: 'Embed texts: one a line on stdin, a JSON object a line on stdout' },
   args: {
     model: { type: 'string', valueHint: 'DIR', description: 'Model directory' },
+    engine: ENGINE_OPTION,
     sparse: { type: 'boolean', description: 'Add lexical_weights' },
     colbert: { type: 'boolean', description: 'Add colbert_vecs' },
     'max-length': {
@@ -24,7 +26,7 @@ export const encodeCommand = defineCommand({
   },
   async run({ args }) {
     const maxTokens = parseMaxLength(args['max-length']);
-    const embedder = await createNodeEmbedder(await chooseModel(args.model));
+    const embedder = await createNodeEmbedder(await chooseModel(args.model), args.engine);
     const format = { encoding: 'float', colbertSize: embedder.manifest.architecture.colbertSize } as const;
     const counter = createCounter('texts');
     let index = 0;

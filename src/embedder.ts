@@ -80,6 +80,8 @@ export interface Embedder {
   readonly tokenizer: Tokenizer;
   readonly engine: LayerRunner['engine'];
   readonly dotPath: DotPath;
+  /** Tokens of the longest text: the model's own maximum, or less where the engine's memory wants it. */
+  readonly maxTokens: number;
   /** What embedding these texts would take; nothing is read. @throws ServiceError as `embedEach` does before its first text. */
   estimate(texts: readonly string[], options: EmbedOptions): Estimate;
   /** Embeddings of all texts, in their order. */
@@ -152,24 +154,24 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     streamedTokens = PASS_TOKENS,
   } = deps;
   const { architecture } = manifest;
-  const mostTokens = Math.min(architecture.maxTokens, layers.maxTokens ?? architecture.maxTokens);
+  const maxTokens = Math.min(architecture.maxTokens, layers.maxTokens ?? architecture.maxTokens);
   const tokenizer = createTokenizer(parseVocabulary(await readWhole(shards, TOKENIZER_FILE, manifest)));
   const kernel = createKernel(deps.kernel, planBytes, deps.dotPath);
   const encoder = createEncoder({ manifest, shards, kernel, layers, planBytes, wait });
   const heads = createHeads(kernel, manifest);
 
   const tokenize = (texts: readonly string[], options: EmbedOptions): EncodedText[] => {
-    const maxTokens = Math.min(options.maxTokens ?? mostTokens, mostTokens);
+    const limit = Math.min(options.maxTokens ?? maxTokens, maxTokens);
     return texts.map((text, index) => {
       const { ids, truncated } = tokenizer.encode((options.instruction ?? '') + text, {
-        maxTokens,
+        maxTokens: limit,
         truncationSide: options.truncationSide ?? 'right',
       });
       if (truncated && !options.truncate) {
         const param = options.paramOf?.(index) ?? `texts[${index}]`;
         throw new ServiceError(
           'input_too_long',
-          `${param} has more than ${maxTokens} tokens; shorten it or set truncate`,
+          `${param} has more than ${limit} tokens; shorten it or set truncate`,
           { param },
         );
       }
@@ -296,6 +298,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     tokenizer,
     engine: layers.engine,
     dotPath: kernel.dotPath,
+    maxTokens,
     estimate(texts, options) {
       const { tokens, passes, cpuMs, fits } = planTexts(texts, options);
       return { tokens, passes: passes.length, cpuMs, fits };

@@ -20,7 +20,7 @@ export function opsRoutes({ getEmbedder }: RouteDeps) {
 }
 
 /** TEI's keys in TEI's order, then ours. */
-function describe({ manifest, fingerprint, engine, dotPath }: Embedder) {
+function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedder) {
   const { model, architecture, preset } = manifest;
   return {
     model_id: model.upstream,
@@ -29,8 +29,8 @@ function describe({ manifest, fingerprint, engine, dotPath }: Embedder) {
     served_model_name: model.name,
     model_type: { embedding: { pooling: 'cls' } },
     max_concurrent_requests: 1,
-    max_input_length: architecture.maxTokens,
-    max_batch_tokens: LIMITS.maxTexts * architecture.maxTokens,
+    max_input_length: maxTokens,
+    max_batch_tokens: LIMITS.maxTexts * maxTokens,
     max_batch_requests: null,
     max_client_batch_size: LIMITS.maxTexts,
     auto_truncate: false,
@@ -51,7 +51,7 @@ function describe({ manifest, fingerprint, engine, dotPath }: Embedder) {
     limits: {
       texts: LIMITS.maxTexts,
       pairs: LIMITS.maxPairs,
-      tokens_per_text: architecture.maxTokens,
+      tokens_per_text: maxTokens,
       body_bytes: LIMITS.bodyBytes,
       answer_bytes: LIMITS.answerBytes,
     },

@@ -59,6 +59,7 @@ export function fakeEmbedder({ beforeText }: FakeOptions = {}): Embedder & { rea
     tokenizer: {} as Embedder['tokenizer'], // no route looks at it
     engine: 'wasm',
     dotPath: 'plain',
+    maxTokens: MAX_TOKENS,
     calls,
     estimate: (texts) => ({ tokens: texts.map((text) => text.length + 2), passes: 1, cpuMs: 1, fits: true }),
     embedEach,

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -74,26 +74,21 @@ export async function* check(): AsyncGenerator<Finding> {
 
 async function checkDev(app: string, line: string): Promise<Finding> {
   const started = performance.now();
-  const server = spawn('npx', ['m3edge', 'dev', '--port', String(PORT)], {
-    cwd: app,
-    env,
-    detached: true,
-    stdio: 'ignore',
-  });
-  try {
-    const answer = await untilAnswered(server);
-    return {
-      claim: 'm3edge dev answers /encode there, as m3edge encode did',
-      figure: `${answer === line ? 'the same bytes' : answer} after ${seconds(started)}`,
-      verdict: answer === line ? 'ok' : 'short',
-    };
-  } finally {
-    process.kill(-server.pid!, 'SIGTERM');
-    await sleep(3000); // wrangler ends workerd
-  }
+  const server = spawn('npx', ['m3edge', 'dev', '--port', String(PORT)], { cwd: app, env, detached: true });
+  let output = '';
+  for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += chunk));
+  const answer = (await untilAnswered(server)) ?? `no answer, but\n${output}`;
+  const elapsed = seconds(started);
+  if (server.exitCode === null) process.kill(-server.pid!, 'SIGTERM');
+  await sleep(3000); // wrangler ends workerd
+  return {
+    claim: 'm3edge dev answers /encode there, as m3edge encode did',
+    figure: `${answer === line ? 'the same bytes' : answer} after ${elapsed}`,
+    verdict: answer === line ? 'ok' : 'short',
+  };
 }
 
-async function untilAnswered(server: ChildProcess): Promise<string> {
+async function untilAnswered(server: ChildProcess): Promise<string | undefined> {
   const end = performance.now() + PATIENCE_MS;
   while (performance.now() < end && server.exitCode === null) {
     const response = await fetch(`http://127.0.0.1:${PORT}/encode`, {
@@ -104,7 +99,7 @@ async function untilAnswered(server: ChildProcess): Promise<string> {
     if (response?.ok) return response.text();
     await sleep(200);
   }
-  return server.exitCode === null ? 'no answer' : `m3edge dev ended with ${server.exitCode}`;
+  return undefined;
 }
 
 /** @returns wrangler's list of modules. */
@@ -115,7 +110,9 @@ function bundleOwnWorker(app: string, run: (program: string, args: readonly stri
   writeFileSync(join(app, 'wrangler.toml'), settings);
   writeFileSync(join(app, 'worker.js'), "export { default } from 'm3edge/worker';\n");
   run('npx', ['wrangler', 'deploy', '--dry-run', '--outdir', 'out']);
-  return existsSync(join(app, 'out')) ? readdirSync(join(app, 'out')).join(', ') : 'nothing';
+  return readdirSync(join(app, 'out'))
+    .filter((name) => /\.(js|wasm)$/.test(name))
+    .join(', ');
 }
 
 const isUnit = (vector: readonly number[]) => Math.abs(Math.hypot(...vector) - 1) < 1e-5; // printed as float32

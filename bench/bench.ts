@@ -109,10 +109,10 @@ function passRunners(workers: Workers, peers: readonly NativePeer[], tokens: num
   return [...inWorkerd, ...peers.map(({ name, pid, runPass }) => ({ name, pid, run: () => runPass(tokens) }))];
 }
 
-type RepeatedRunner = Runner & { readonly repeat: number };
+export type RepeatedRunner = Runner & { readonly repeat: number };
 
 /** Does `work` as often in one request as it takes for the request itself not to count, judged by one try. */
-async function repeated(
+export async function repeated(
   name: string,
   worker: BenchWorker,
   work: string,
@@ -125,7 +125,7 @@ async function repeated(
   return runner(Math.max(1, Math.ceil(WORTHWHILE_MS / cpu)));
 }
 
-async function timeRepeated(runners: readonly RepeatedRunner[], rounds: number): Promise<TimesAt['times']> {
+export async function timeRepeated(runners: readonly RepeatedRunner[], rounds: number): Promise<TimesAt['times']> {
   const times = await interleave(runners, rounds);
   return Object.fromEntries(runners.map(({ name, repeat }) => [name, scaled(times[name]!, 1 / repeat)]));
 }

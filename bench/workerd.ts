@@ -45,14 +45,24 @@ export interface BenchWorker {
   stop(): Promise<void>;
 }
 
-export async function startBenchWorker(engine: string, preset: string, models: Server): Promise<BenchWorker> {
+/** @param kernels Where kernel-relaxed.wasm and kernel-simd.wasm are, if not the ones that were bundled. */
+export async function startBenchWorker(
+  engine: string,
+  preset: string,
+  models: Server,
+  kernels?: string,
+): Promise<BenchWorker> {
+  const fileOf = (name: string) => {
+    const [kernel] = /kernel-\w+\.wasm$/.exec(name) ?? [];
+    return kernels && kernel ? join(kernels, kernel) : join(outDir, name);
+  };
   const names = readdirSync(outDir).filter((name) => /\.(js|wasm)$/.test(name));
   const modules = names
     .sort((a) => (a === 'worker.js' ? -1 : 1)) // the first is the one that is run
     .map((name) => ({
       type: name.endsWith('.wasm') ? ('CompiledWasm' as const) : ('ESModule' as const),
       path: name,
-      contents: readFileSync(join(outDir, name)),
+      contents: readFileSync(fileOf(name)),
     }));
   const known = new Set(workerdChildren());
   const { port } = models.address() as AddressInfo;

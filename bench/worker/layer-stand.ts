@@ -11,6 +11,8 @@ export interface LayerStand {
   /** Lays out a pass of one text of so many tokens. */
   setTokens(tokens: number): void;
   runLayer(): Promise<void>;
+  /** The hidden state, f32 [tokens, hidden], in the kernel's memory. */
+  hidden(): Float32Array<ArrayBuffer>;
   /** Runs again the kernel calls that a layer makes for a part; the first time it runs one to learn them. */
   runPart(part: string, repeat: number): Promise<void>;
   /** The whole matrix against a block of the pass's rows, at most 128. */
@@ -36,10 +38,13 @@ export function createLayerStand(
 ): LayerStand {
   const layout = planLayerLayout(architecture, layers[0]!);
   const page = { pageBytes: 0, pageCount: 0 };
+  let tokenCount = 0;
   let plan: MemoryPlan | undefined;
   let context: LayerContext | undefined;
   let calls: Call[] | undefined;
 
+  const hiddenState = () =>
+    new Float32Array(kernel.memory.buffer as ArrayBuffer, plan!.hidden, tokenCount * architecture.hiddenSize);
   const contextOf = (used: Kernel): LayerContext => ({ ...context!, kernel: used });
 
   /** The calls of one layer, in order. */
@@ -77,7 +82,8 @@ export function createLayerStand(
       if (missing > 0) kernel.memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
       new Uint8Array(kernel.memory.buffer, plan.slots).set(shard);
       runner.prepare?.(kernel, layout, plan.slots);
-      const hidden = new Float32Array(kernel.memory.buffer, plan.hidden, tokens * architecture.hiddenSize);
+      tokenCount = tokens;
+      const hidden = hiddenState();
       for (let i = 0; i < hidden.length; i++) hidden[i] = Math.sin(i); // any values of LayerNorm's size
       calls = undefined;
       context = {
@@ -89,6 +95,7 @@ export function createLayerStand(
       };
     },
     runLayer: () => runner.run(contextOf(kernel), layout, plan!.slots),
+    hidden: hiddenState,
     async runPart(part, repeat) {
       const names: readonly string[] = PARTS[part as keyof typeof PARTS];
       calls ??= await record();

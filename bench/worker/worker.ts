@@ -83,6 +83,12 @@ const WORK: Readonly<Record<string, (env: BenchEnv, query: (name: string) => str
     const stand = await getStand(env);
     for (let i = Number(query('repeat')); i > 0; i--) await stand.runLayer();
   },
+  async digest(env, query) {
+    const stand = await getStand(env);
+    stand.setTokens(Number(query('tokens')));
+    await stand.runLayer();
+    return createHash('sha256').update(stand.hidden()).digest('hex');
+  },
   part: async (env, query) => (await getStand(env)).runPart(query('name'), Number(query('repeat'))),
   gemm: async (env, query) => (await getStand(env)).runGemm(query('matrix'), Number(query('repeat'))),
   async peak(_env, query) {

@@ -14,7 +14,11 @@ import { roundLinear } from './round.ts';
 
 /** Quantises encoder layers by what they do to calibration texts. */
 export interface Calibrator {
-  /** `layer-NN.bin`. Layers must come in their order, each once: the next one's inputs are this one's outputs. */
+  /**
+   * `layer-NN.bin`. Layers must come in their order, each once: the next one's inputs are this one's outputs.
+   *
+   * @throws UserError where the checkpoint holds a NaN or an infinity; RangeError out of order.
+   */
   encodeLayer(layer: number, types: LayerWeightTypes): Uint8Array;
 }
 
@@ -32,7 +36,7 @@ const ROWS = 512;
  *   the least-squares W' = argmin Σ |W (x - x̄) - W' (y - ȳ)|², which takes back what earlier layers have done as far as one layer can,
  *   rounded to Q by the second moments of y (`round.ts`), with bias' = bias + W x̄ - Q ȳ: no error on the mean is left.
  *
- * @param ids Calibration texts, `<s>` and `</s>` included.
+ * @param ids Calibration texts, at least one, `<s>` and `</s>` included.
  */
 export function createCalibrator(
   encoder: Checkpoint,
@@ -53,8 +57,11 @@ export function createCalibrator(
     quantised: part(both, rows, tokens),
   });
 
+  let nextLayer = 0;
+
   return {
     encodeLayer(layer, types) {
+      if (layer !== nextLayer++) throw new RangeError(`layer ${layer} out of order`);
       const layout = planLayerLayout(architecture, types);
       const bytes = new Uint8Array(layout.byteLength);
       encodeLayerNorms(encoder, architecture, layer, bytes, layout);

@@ -61,7 +61,7 @@ export interface Measured {
 
 /** Figures over all texts and for each language; a question ranks the passages of all languages. */
 export function measure(comparison: Comparison): Measured {
-  const rankings = comparison.questions.map((question) => rankPassages(comparison, question));
+  const rankings = rankPassages(comparison);
   const languages = [...new Set(comparison.texts.map(({ language }) => language))];
   const languageOf = (question: number) => comparison.texts[comparison.questions[question]!]!.language;
   return {

@@ -1,4 +1,6 @@
-import { denseScore, lexicalScore, maxSim, type ScoredText } from '../../src/scoring/scoring.ts';
+import { denseScore, lexicalScore, type ScoredText } from '../../src/scoring/scoring.ts';
+import { createFloatKernel } from '../float/kernel.ts';
+import { createMaxSims } from './late-interaction.ts';
 import type { ComparedText, Comparison } from './measure.ts';
 
 /** `ensemble` is what M3's self-distillation takes for the teacher. */
@@ -20,11 +22,33 @@ export interface Ranking {
   readonly quantisedDivergence: number;
 }
 
-/** @param question Index into `texts`. A question that is a passage too does not answer itself. */
-export function rankPassages({ texts, passages, colbertSize }: Comparison, question: number): Rankings {
-  const others = passages.filter((passage) => passage !== question);
-  const reference = scoresOf((text) => text.reference);
-  const quantised = scoresOf((text) => text.quantised);
+/** For each question in turn. A question that is a passage too does not answer itself. */
+export function rankPassages({ texts, questions, passages, colbertSize }: Comparison): Rankings[] {
+  const kernel = createFloatKernel();
+  const scorer = (side: (text: ComparedText) => ScoredText) => {
+    const answers = passages.map((passage) => side(texts[passage]!));
+    const colbertRows = answers.map(({ colbert }) => colbert);
+    const maxSims = createMaxSims(kernel, colbertRows, colbertSize);
+    return (question: number): Record<Mode, number[]> => {
+      const asked = side(texts[question]!);
+      const others = <T>(values: readonly T[]) => values.filter((_, i) => passages[i] !== question);
+      const dense = others(answers).map((answer) => denseScore(asked.dense, answer.dense));
+      const sparse = others(answers).map((answer) => lexicalScore(asked.lexicalWeights, answer.lexicalWeights));
+      const colbert = others(maxSims(asked.colbert));
+      return {
+        dense,
+        sparse,
+        colbert,
+        ensemble: dense.map((score, i) => score + SPARSE_SHARE * sparse[i]! + colbert[i]!),
+      };
+    };
+  };
+  const referenceScores = scorer((text) => text.reference);
+  const quantisedScores = scorer((text) => text.quantised);
+  return questions.map((question) => compare(referenceScores(question), quantisedScores(question)));
+}
+
+function compare(reference: Record<Mode, number[]>, quantised: Record<Mode, number[]>): Rankings {
   const teacher = softmax(reference.ensemble);
   return Object.fromEntries(
     MODES.map((mode): [Mode, Ranking] => [
@@ -37,16 +61,6 @@ export function rankPassages({ texts, passages, colbertSize }: Comparison, quest
       },
     ]),
   ) as Record<Mode, Ranking>;
-
-  function scoresOf(side: (text: ComparedText) => ScoredText): Record<Mode, number[]> {
-    const asked = side(texts[question]!);
-    const answers = others.map((passage) => side(texts[passage]!));
-    const dense = answers.map((answer) => denseScore(asked.dense, answer.dense));
-    const sparse = answers.map((answer) => lexicalScore(asked.lexicalWeights, answer.lexicalWeights));
-    const colbert = answers.map((answer) => maxSim(asked.colbert, answer.colbert, colbertSize));
-    const ensemble = dense.map((score, i) => score + SPARSE_SHARE * sparse[i]! + colbert[i]!);
-    return { dense, sparse, colbert, ensemble };
-  }
 }
 
 /** Index of the largest score, the first of equals; -1 without any. */

@@ -21,10 +21,13 @@ export interface Runner {
   run(): Promise<unknown>;
 }
 
-/** One run of each after the other, `rounds` times, so that what disturbs the machine disturbs all of them; a first round is not counted. */
+/**
+ * One run of each after the other, `rounds` times, so that what disturbs the machine disturbs all of them. A first round is not
+ * counted, unless there is to be only one.
+ */
 export async function interleave(runners: readonly Runner[], rounds: number): Promise<Record<string, Timing>> {
   const runs = runners.map(() => [] as { wall: number; cpu: number | undefined }[]);
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = rounds > 1 ? 0 : 1; round <= rounds; round++) {
     for (const [index, runner] of runners.entries()) {
       const run = await timeOnce(runner);
       if (round > 0) runs[index]!.push(run);

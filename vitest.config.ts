@@ -22,6 +22,7 @@ export default defineConfig({
             miniflare: {
               assets: { directory: inject<string>('assets'), binding: 'ASSETS' },
               r2Buckets: ['MODELS'],
+              bindings: { ALLOW_ANONYMOUS: 'admin', ANSWER_CACHE: 'off', ACCESS_LOG: 'off' },
             },
           })),
         ],

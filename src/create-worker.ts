@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import relaxed from '../build/kernel-relaxed.wasm';
 import simd from '../build/kernel-simd.wasm';
 import { createApp } from './app.ts';
+import { type AccessBindings, openAccess } from './auth/open-access.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import type { LayerRunner } from './engine/layer-runner.ts';
 import type { Architecture } from './format/architecture.ts';
@@ -11,10 +12,11 @@ import { loadManifest } from './shards/manifest.ts';
 import { openStorage, type Storage, withCache } from './shards/storage.ts';
 import { verified } from './shards/verified.ts';
 
-/** MODELS is there only where a model in R2 is served. */
-type WorkerEnv = Env & { readonly MODELS?: R2Bucket };
+/** MODELS is there only where a model in R2 is served; of those that decide who may call, any may be absent. */
+type WorkerEnv = Omit<Env, keyof AccessBindings> & AccessBindings & { readonly MODELS?: R2Bucket };
 
 const log = (entry: Readonly<Record<string, unknown>>) => console.error(JSON.stringify(entry));
+const accessLog = (entry: Readonly<Record<string, unknown>>) => console.log(JSON.stringify(entry));
 const wait = (ms: number) => scheduler.wait(ms);
 
 function openModelStorage({ MODEL_SOURCE, MODEL_CACHE, ASSETS, MODELS }: WorkerEnv): Storage {
@@ -48,9 +50,20 @@ export function createWorker(
     return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait, cpuMs, planBytes, layers });
   });
 
+  const openApp = (env: WorkerEnv) =>
+    createApp({
+      getEmbedder: () => getEmbedder(env),
+      access: openAccess(env),
+      log,
+      accessLog: env.ACCESS_LOG === 'on' ? accessLog : undefined,
+      answers: env.ANSWER_CACHE === 'on' ? caches.default : undefined,
+      waitUntil,
+      corsOrigins: (env.CORS_ORIGINS ?? '*').split(/[ ,]+/).filter((origin) => origin !== ''),
+    });
+
   return {
     fetch(request, env, ctx) {
-      app ??= createApp({ getEmbedder: () => getEmbedder(env), log });
+      app ??= openApp(env);
       return app.fetch(request, env, ctx);
     },
   };

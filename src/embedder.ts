@@ -169,11 +169,9 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
       });
       if (truncated && !options.truncate) {
         const param = options.paramOf?.(index) ?? `texts[${index}]`;
-        throw new ServiceError(
-          'input_too_long',
-          `${param} has more than ${limit} tokens; shorten it or set truncate`,
-          { param },
-        );
+        throw new ServiceError('input_too_long', `${param} has more than ${limit} tokens; shorten it or set truncate`, {
+          param,
+        });
       }
       return { tokenIds: ids, truncated };
     });

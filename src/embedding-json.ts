@@ -1,5 +1,6 @@
 import type { Embedding } from './embedder.ts';
-import { shortestFloat32 } from './float32-text.ts';
+import { float32Json } from './float32-text.ts';
+import { lexicalWeightsJson } from './sparse-json.ts';
 import { type VectorEncoding, vectorJson } from './vector-json.ts';
 
 /** What an embedding's JSON depends on beside the embedding. */
@@ -7,6 +8,10 @@ export interface EmbeddingFormat {
   readonly encoding: VectorEncoding;
   /** Floats a ColBERT row. */
   readonly colbertSize: number;
+  /** Prints lexical weights; default `{"83":0.081,"4865":0.083}`. */
+  readonly sparse?: (weights: ReadonlyMap<number, number>) => string;
+  /** Names of what was left out of the model's outputs; absent or empty: nothing. */
+  readonly lossy?: readonly string[];
 }
 
 /**
@@ -19,63 +24,76 @@ export async function* embeddingLine(
   format: EmbeddingFormat,
 ): AsyncGenerator<string> {
   const { dense, lexicalWeights, colbert, colbertBlocks, tokenIds, truncated } = embedding;
+  const { sparse = lexicalWeightsJson, lossy = [] } = format;
   yield `{"index":${index}`;
   if (dense) yield `,"dense_vecs":${vectorJson(dense, format.encoding)}`;
-  if (lexicalWeights) yield `,"lexical_weights":${lexicalWeightsJson(lexicalWeights)}`;
-  if (colbert) {
+  if (lexicalWeights) yield `,"lexical_weights":${sparse(lexicalWeights)}`;
+  const rows = colbert ? [colbert] : colbertBlocks;
+  if (rows) {
     yield ',"colbert_vecs":';
-    yield* rowsJson(colbert, format);
+    yield* colbertRowsJson(rows, format);
   }
-  if (colbertBlocks) {
-    yield ',"colbert_vecs":';
-    yield* blocksJson(colbertBlocks, format);
-  }
-  yield `,"tokens":${tokenIds.length},"truncated":${truncated}}\n`;
+  yield `,"tokens":${tokenIds.length},"truncated":${truncated}`;
+  yield lossy.length > 0 ? `,"lossy":${JSON.stringify(lossy)}}\n` : '}\n';
 }
 
 /** All texts' parts, FlagEmbedding's keys: `"dense_vecs":[..],"lexical_weights":[..],"colbert_vecs":[..],"usage":{..}`, without braces. */
-export function* embeddingColumns(embeddings: readonly Embedding[], format: EmbeddingFormat): Generator<string> {
+export async function* embeddingColumns(
+  embeddings: readonly Embedding[],
+  format: EmbeddingFormat,
+): AsyncGenerator<string> {
   const first = embeddings[0];
+  const { sparse = lexicalWeightsJson } = format;
   if (first?.dense) {
     yield* column('dense_vecs', embeddings, ({ dense }) => [vectorJson(dense!, format.encoding)]);
     yield ',';
   }
   if (first?.lexicalWeights) {
-    yield* column('lexical_weights', embeddings, ({ lexicalWeights }) => [lexicalWeightsJson(lexicalWeights!)]);
+    yield* column('lexical_weights', embeddings, ({ lexicalWeights }) => [sparse(lexicalWeights!)]);
     yield ',';
   }
   if (first?.colbert) {
-    yield* column('colbert_vecs', embeddings, ({ colbert }) => rowsJson(colbert!, format));
+    yield* column('colbert_vecs', embeddings, ({ colbert }) => colbertRowsJson([colbert!], format));
     yield ',';
   }
+  yield usageJson(embeddings);
+}
+
+/** `"usage":{"tokens":[12],"truncated":[false]}` */
+export function usageJson(embeddings: readonly Embedding[]): string {
   const tokens = embeddings.map(({ tokenIds }) => tokenIds.length);
   const truncated = embeddings.map((embedding) => embedding.truncated);
-  yield `"usage":${JSON.stringify({ tokens, truncated })}`;
+  return `"usage":${JSON.stringify({ tokens, truncated })}`;
 }
 
-function* column(
+/** A JSON list, an element an item. */
+export async function* listJson<Item>(
+  items: Iterable<Item>,
+  pieces: (item: Item, index: number) => Iterable<string> | AsyncIterable<string>,
+): AsyncGenerator<string> {
+  let index = 0;
+  yield '[';
+  for (const item of items) {
+    if (index > 0) yield ',';
+    yield* pieces(item, index++);
+  }
+  yield ']';
+}
+
+async function* column(
   name: string,
   embeddings: readonly Embedding[],
-  pieces: (embedding: Embedding) => Iterable<string>,
-): Generator<string> {
-  yield `"${name}":[`;
-  for (const [index, embedding] of embeddings.entries()) {
-    if (index > 0) yield ',';
-    yield* pieces(embedding);
-  }
-  yield ']';
+  pieces: (embedding: Embedding) => Iterable<string> | AsyncIterable<string>,
+): AsyncGenerator<string> {
+  yield `"${name}":`;
+  yield* listJson(embeddings, pieces);
 }
 
-function* rowsJson(rows: Float32Array, { encoding, colbertSize }: EmbeddingFormat): Generator<string> {
-  yield '[';
-  for (let start = 0; start < rows.length; start += colbertSize) {
-    const row = vectorJson(rows, encoding, start, start + colbertSize);
-    yield start > 0 ? `,${row}` : row;
-  }
-  yield ']';
-}
-
-async function* blocksJson(blocks: AsyncIterable<Float32Array>, { encoding, colbertSize }: EmbeddingFormat) {
+/** Blocks of whole rows as one list of rows, a piece a row. */
+export async function* colbertRowsJson(
+  blocks: Iterable<Float32Array> | AsyncIterable<Float32Array>,
+  { encoding, colbertSize }: Pick<EmbeddingFormat, 'encoding' | 'colbertSize'>,
+): AsyncGenerator<string> {
   let separator = '[';
   for await (const rows of blocks) {
     for (let start = 0; start < rows.length; start += colbertSize) {
@@ -83,10 +101,20 @@ async function* blocksJson(blocks: AsyncIterable<Float32Array>, { encoding, colb
       separator = ',';
     }
   }
-  yield ']';
+  yield separator === '[' ? '[]' : ']';
 }
 
-/** Keys in the map's own order, which is ascending: `{"83":0.081,"4865":0.083}`. */
-function lexicalWeightsJson(weights: ReadonlyMap<number, number>): string {
-  return `{${[...weights].map(([id, weight]) => `"${id}":${shortestFloat32(weight)}`).join(',')}}`;
+/** The same as an object by row number: `{"0":[..],"1":[..]}`. */
+export async function* colbertMapJson(
+  blocks: Iterable<Float32Array> | AsyncIterable<Float32Array>,
+  colbertSize: number,
+): AsyncGenerator<string> {
+  let row = 0;
+  for await (const rows of blocks) {
+    for (let start = 0; start < rows.length; start += colbertSize) {
+      yield `${row === 0 ? '{' : ','}"${row}":${float32Json(rows, start, start + colbertSize)}`;
+      row++;
+    }
+  }
+  yield row === 0 ? '{}' : '}';
 }

@@ -13,6 +13,8 @@ export const LIMITS = {
   maxPairs: 256,
   /** Request body: a text of 8,192 tokens is about 40 KB, and 256 short ones are less than 2 MB. */
   bodyBytes: 2 * MiB,
+  /** Body of a request that may hold stored vectors: 8-bit ColBERT rows of ten passages of 512 tokens. Read and parsed it takes about 24 MiB. */
+  vectorBodyBytes: 8 * MiB,
   /** Floats held for one JSON answer: every output of one text of 8,192 tokens (8,192 · 4 KiB). More can only be had line by line. */
   answerBytes: 32 * MiB,
   /** UTF-16 units of one text; tokenising stops at the token limit, this bounds what is looked at at all. */

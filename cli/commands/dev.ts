@@ -43,7 +43,9 @@ export const devCommand = defineCommand({
     });
     if (await untilHealthy(port, server)) {
       const fingerprint = await fingerprintOf(manifest);
-      console.log(`\n${describe(port, `${manifest.model.name}, ${manifest.preset}, fingerprint ${fingerprint}`)}\n`);
+      const { ok: isOpen } = await fetch(`http://127.0.0.1:${port}/info`);
+      const model = `${manifest.model.name}, ${manifest.preset}, fingerprint ${fingerprint}`;
+      console.log(`\n${describe(port, model, isOpen)}\n`);
     }
     if (isRunning(server)) await once(server, 'exit');
     process.exitCode = isStopping ? 0 : (server.exitCode ?? 1);
@@ -62,10 +64,13 @@ async function checkPort(port: number): Promise<void> {
   await once(probe, 'close');
 }
 
+/** Unlike a deployed Worker, this one is open where there are no API_KEYS (in .dev.vars); wrangler prints requests itself. */
+const LOCAL_VARIABLES = ['--var', 'ALLOW_ANONYMOUS:admin', '--var', 'ACCESS_LOG:off'];
+
 /** In a process group of its own, so that wrangler's own children can be ended with it. */
 function startWrangler(wrangler: string, workspace: string, options: readonly string[]): ChildProcess {
-  const state = ['--persist-to', resolve(LOCAL_STATE)];
-  return spawn(process.execPath, [wrangler, 'dev', ...options, ...state, '--show-interactive-dev-session=false'], {
+  const fixed = [...LOCAL_VARIABLES, '--persist-to', resolve(LOCAL_STATE), '--show-interactive-dev-session=false'];
+  return spawn(process.execPath, [wrangler, 'dev', ...options, ...fixed], {
     cwd: workspace,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -142,10 +147,10 @@ function problemIn(body: string | undefined): string | undefined {
   }
 }
 
-function describe(port: number, model: string): string {
+function describe(port: number, model: string, isOpen: boolean): string {
   const url = `http://localhost:${port}`;
   return `m3edge serves ${model}
-  ${url}
+  ${url}, ${isOpen ? 'open: whoever reaches it may do everything' : 'for those who have a key of API_KEYS'}
   curl -s ${url}/encode -H 'content-type: application/json' \\
     -d '{"texts": ["What is BGE M3?"], "return_sparse": true}'`;
 }

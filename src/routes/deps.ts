@@ -1,14 +1,37 @@
+import type { AnswerStore } from '../answer-cache.ts';
+import type { Access, Caller } from '../auth/access.ts';
 import type { Embedder } from '../embedder.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Meter } from '../metered-embedder.ts';
 import type { Log } from './error-response.ts';
 
 /** What every route file is given. */
 export interface RouteDeps {
   /** @throws ServiceError where the model cannot be loaded; the next call tries again. */
   readonly getEmbedder: () => Promise<Embedder>;
+  readonly access: Access;
+  /** Where bugs are reported. */
   readonly log: Log;
+  /** Told of each request: one line, without texts and keys. */
+  readonly accessLog?: Log | undefined;
+  /** Where answers are kept; absent: nowhere. */
+  readonly answers?: AnswerStore | undefined;
+  /** Keeps a request alive until work behind its answer is done. */
+  readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /** Origins whose pages may call; default all. */
+  readonly corsOrigins?: readonly string[] | undefined;
 }
 
 /** What the app's own middleware has set before a route runs. */
 export interface AppEnv {
-  Variables: { requestId: string };
+  Variables: {
+    requestId: string;
+    /** Set where the request ended in an error. */
+    errorCode: ErrorCode | undefined;
+    /** Set by the guard of a route that is not public. */
+    caller: Caller;
+    meter: Meter;
+    /** The embedder as this request sees it: its tokens counted and paid, its answers kept. */
+    openEmbedder: () => Promise<Embedder>;
+  };
 }

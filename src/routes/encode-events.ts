@@ -1,5 +1,5 @@
 import type { Embedder, Embedding, EmbedOptions } from '../embedder.ts';
-import { type EmbeddingFormat, embeddingLine } from '../embedding-json.ts';
+import { type AnswerPlan, encodeLine } from './encode-answer.ts';
 
 /**
  * `/encode` as server-sent events: `tokens` first, `layer` after each encoder layer, `embedding` as soon as a text is ready, then `done`, or
@@ -11,7 +11,7 @@ export async function* encodeEvents(
   embedder: Embedder,
   texts: readonly string[],
   options: EmbedOptions,
-  format: EmbeddingFormat,
+  plan: AnswerPlan,
   explain: (error: unknown) => unknown,
   signal?: AbortSignal,
 ): AsyncGenerator<string> {
@@ -44,7 +44,7 @@ export async function* encodeEvents(
       if ('error' in outcome) throw outcome.error;
       if (outcome.result.done) break;
       yield 'event: embedding\ndata: ';
-      yield* embeddingLine(index, outcome.result.value, format);
+      yield* encodeLine(index, outcome.result.value, plan, '\ndata: ');
       yield '\n';
     }
     yield event('done', {});

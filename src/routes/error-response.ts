@@ -1,7 +1,9 @@
+import type { Context, ErrorHandler } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { type ErrorCode, ServiceError } from '../errors.ts';
+import type { AppEnv } from './deps.ts';
 
-/** Statuses of the native, OpenAI and Cohere/Jina routes. */
+/** Statuses of the native and the Cohere/Jina routes. */
 export const STATUS = {
   bad_request: 400,
   unauthorized: 401,
@@ -31,6 +33,8 @@ const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   model_shard_missing: 10,
   model_shard_corrupt: 10,
 };
+/** nginx's word for a caller that left before its answer; nobody sees it but logs. */
+const CLIENT_CLOSED_REQUEST = 499;
 
 /** Where a bug is reported: one JSON line. */
 export type Log = (entry: Readonly<Record<string, unknown>>) => void;
@@ -48,9 +52,27 @@ export function errorBody({ code, message, param }: ServiceError, requestId: str
   return { error: { code, message, param, request_id: requestId } };
 }
 
-export function errorResponse(error: ServiceError, requestId: string): Response {
-  const response = Response.json(errorBody(error, requestId), { status: STATUS[error.code] });
-  const retryAfterSeconds = error.retryAfterSeconds ?? RETRY_AFTER_SECONDS[error.code];
-  if (retryAfterSeconds !== undefined) response.headers.set('retry-after', String(Math.ceil(retryAfterSeconds)));
-  return response;
+export const nativeError = (error: ServiceError, requestId: string): Response =>
+  Response.json(errorBody(error, requestId), { status: STATUS[error.code] });
+
+/**
+ * The errors of one dialect.
+ *
+ * @param respond Prints an error in the dialect's shape; the headers that all have are added here.
+ */
+export function errorHandler(
+  log: Log,
+  respond: (error: ServiceError, requestId: string, c: Context<AppEnv>) => Response,
+): ErrorHandler<AppEnv> {
+  return (error, c) => {
+    if (c.req.raw.signal.aborted) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
+    const requestId = c.get('requestId');
+    const known = toServiceError(error, requestId, log);
+    c.set('errorCode', known.code);
+    const response = respond(known, requestId, c);
+    const retryAfterSeconds = known.retryAfterSeconds ?? RETRY_AFTER_SECONDS[known.code];
+    if (retryAfterSeconds !== undefined) response.headers.set('retry-after', String(Math.ceil(retryAfterSeconds)));
+    if (response.status === 401) response.headers.set('www-authenticate', 'Bearer');
+    return response;
+  };
 }

@@ -1,26 +1,40 @@
 import { Hono } from 'hono';
+import type { InferOutput } from 'valibot';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Embedder } from '../embedder.ts';
 import { LIMITS } from '../limits.ts';
 import type { AppEnv, RouteDeps } from './deps.ts';
+import { errorHandler, nativeError } from './error-response.ts';
+import type { Metrics } from './metrics.ts';
+import { serve } from './operation.ts';
+import { health, type Info, info, metrics } from './ops-schema.ts';
 
 /** What operators and clients ask before they send a text. */
-export function opsRoutes({ getEmbedder }: RouteDeps) {
+export function opsRoutes({ getEmbedder, access, log }: RouteDeps, counted: Metrics) {
   const routes = new Hono<AppEnv>();
-  routes.on('GET', ['/', '/health'], async (c) => {
+  routes.onError(errorHandler(log, nativeError));
+
+  serve(routes, health, access, async (c) => {
     await getEmbedder();
     return c.body(null, 200);
   });
-  routes.get('/info', async (c) => {
+
+  serve(routes, info, access, async (c) => {
     const embedder = await getEmbedder();
     c.header('x-embedding-fingerprint', embedder.fingerprint);
     return c.json(describe(embedder));
+  });
+
+  serve(routes, metrics, access, async (c) => {
+    const { manifest, fingerprint, engine } = await getEmbedder();
+    const labels = { model: manifest.model.name, fingerprint, engine, version: packageJson.version };
+    return c.text(counted.render(labels), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
   });
   return routes;
 }
 
 /** TEI's keys in TEI's order, then ours. */
-function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedder) {
+function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedder): InferOutput<typeof Info> {
   const { model, architecture, preset } = manifest;
   return {
     model_id: model.upstream,
@@ -33,7 +47,7 @@ function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedde
     max_batch_tokens: LIMITS.maxTexts * maxTokens,
     max_batch_requests: null,
     max_client_batch_size: LIMITS.maxTexts,
-    auto_truncate: false,
+    auto_truncate: true,
     tokenization_workers: 1,
     version: packageJson.version,
     sha: null,
@@ -41,7 +55,7 @@ function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedde
 
     fingerprint,
     licence: model.licence,
-    quantisation: { preset, layers: manifest.layers },
+    quantisation: { preset, layers: manifest.layers.map((layer) => ({ ...layer })) },
     dimensions: {
       dense: architecture.hiddenSize,
       colbert: architecture.colbertSize,
@@ -53,6 +67,7 @@ function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedde
       pairs: LIMITS.maxPairs,
       tokens_per_text: maxTokens,
       body_bytes: LIMITS.bodyBytes,
+      vector_body_bytes: LIMITS.vectorBodyBytes,
       answer_bytes: LIMITS.answerBytes,
     },
   };

@@ -55,6 +55,9 @@ const NAMES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   Array: 'a list',
   '(string | Array)': 'a string or a list of strings',
+  '(string | Object)': 'a string or an object',
+  '(number | string)': 'a number or a string',
+  '(Array | string | Object)': 'a vector as /encode prints it',
 };
 
 function typeName(value: unknown): string {

@@ -24,3 +24,13 @@ export function textStream(pieces: Iterable<string> | AsyncIterable<string>): Re
     },
   });
 }
+
+/** What has been taken off the front, put back. */
+export async function* withFirst<Item>(first: IteratorResult<Item>, rest: AsyncGenerator<Item>): AsyncGenerator<Item> {
+  try {
+    if (!first.done) yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}

@@ -9,7 +9,7 @@ import { jsonLines, m3edge } from '../support/run-command.ts';
 
 const model = modelDirectory('micro-m3', 'q8');
 const golden = readGolden('micro-m3').texts.map(({ text }) => text);
-const json = { 'content-type': 'application/json' };
+const json = { 'content-type': 'application/json', 'cache-control': 'no-cache' }; // the engine is under test, not the answer cache
 
 describe('m3edge dev', () => {
   let server: DevServer;

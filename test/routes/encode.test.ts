@@ -68,6 +68,7 @@ describe('POST /encode', () => {
       pooling: 'mean',
       instruction: 'query: ',
       answerBytes: LIMITS.answerBytes,
+      onTimes: expect.any(Function),
     });
   });
 

@@ -1,5 +1,7 @@
 import { createApp } from '../../src/app.ts';
+import { createAccess } from '../../src/auth/access.ts';
 import type { Embedder } from '../../src/embedder.ts';
+import type { RouteDeps } from '../../src/routes/deps.ts';
 import { fakeEmbedder } from './fake-embedder.ts';
 
 export interface Answer {
@@ -10,10 +12,14 @@ export interface Answer {
   readonly json: any;
 }
 
-/** An app over `getEmbedder`, with what it logged. */
-export function appUnderTest(getEmbedder: () => Promise<Embedder> = async () => fakeEmbedder()) {
+/** An app over `getEmbedder`, open to everybody, with what it logged. */
+export function appUnderTest(
+  getEmbedder: () => Promise<Embedder> = async () => fakeEmbedder(),
+  deps: Partial<RouteDeps> = {},
+) {
   const logged: Readonly<Record<string, unknown>>[] = [];
-  const app = createApp({ getEmbedder, log: (entry) => logged.push(entry) });
+  const access = createAccess({ keys: [], anonymous: 'admin' });
+  const app = createApp({ getEmbedder, access, log: (entry) => logged.push(entry), ...deps });
 
   const send = async (path: string, init: RequestInit & { duplex?: 'half' } = {}): Promise<Answer> => {
     const response = await app.request(path, init);

@@ -37,15 +37,15 @@ export interface SyntheticModel {
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** Files of one kind and length are one array. */
-export function createSyntheticModel(preset: Preset): SyntheticModel {
+/** Files of one kind and length are one array. The heads are zero. */
+export function createSyntheticModel(preset: Preset, architecture = ARCHITECTURE): SyntheticModel {
   const type = WEIGHTS[preset];
   const types = { qkv: type, attentionOutput: type, intermediate: type, output: type };
   const shape = {
-    architecture: ARCHITECTURE,
+    architecture,
     wordTable: { pageRows: 64, type: 'i8' },
     positionTable: { pageRows: 64, type: 'i16' },
-    layers: Array.from({ length: ARCHITECTURE.layerCount }, () => types),
+    layers: Array.from({ length: architecture.layerCount }, () => types),
   } as const;
   const words = planWordTable(shape);
   const positions = planPositionTable(shape);
@@ -53,11 +53,11 @@ export function createSyntheticModel(preset: Preset): SyntheticModel {
   const distinct = new Map<string, { bytes: Uint8Array<ArrayBuffer>; sha256: string }>();
   const create = (name: string, byteLength: number): Uint8Array<ArrayBuffer> => {
     const bytes = randomBytes(byteLength);
-    const layout = planLayerLayout(ARCHITECTURE, types);
-    if (name.startsWith('layer-')) fillLayer(bytes, layout);
+    const layout = planLayerLayout(architecture, types);
+    if (name.startsWith('layer-')) fillLayer(bytes, layout, architecture);
     else if (name.startsWith('words-')) fillScales(bytes, planPageLayout(words, 0).values);
     else if (name.startsWith('positions-')) fillScales(bytes, planPageLayout(positions, 0).values);
-    else if (name === EMBEDDINGS_FILE) fillNorm(bytes, planEmbeddingsLayout(ARCHITECTURE));
+    else if (name === EMBEDDINGS_FILE) fillNorm(bytes, planEmbeddingsLayout(architecture), architecture);
     else if (name === HEADS_FILE) bytes.fill(0);
     return bytes;
   };
@@ -106,16 +106,24 @@ function fillScales(page: Uint8Array<ArrayBuffer>, scaleBytes: number): void {
   floatsAt(page, 0, scaleBytes / 4).fill(1e-3);
 }
 
-function fillNorm(bytes: Uint8Array<ArrayBuffer>, { weight, bias }: { weight: number; bias: number }): void {
-  floatsAt(bytes, weight, ARCHITECTURE.hiddenSize).fill(1);
-  floatsAt(bytes, bias, ARCHITECTURE.hiddenSize).fill(0);
+function fillNorm(
+  bytes: Uint8Array<ArrayBuffer>,
+  { weight, bias }: { weight: number; bias: number },
+  { hiddenSize }: Architecture,
+): void {
+  floatsAt(bytes, weight, hiddenSize).fill(1);
+  floatsAt(bytes, bias, hiddenSize).fill(0);
 }
 
-function fillLayer(bytes: Uint8Array<ArrayBuffer>, layout: ReturnType<typeof planLayerLayout>): void {
+function fillLayer(
+  bytes: Uint8Array<ArrayBuffer>,
+  layout: ReturnType<typeof planLayerLayout>,
+  architecture: Architecture,
+): void {
   const { qkv, attentionOutput, intermediate, output, attentionNorm, outputNorm } = layout;
   for (const linear of [qkv, attentionOutput, intermediate, output]) fillLinear(bytes, linear);
-  fillNorm(bytes, attentionNorm);
-  fillNorm(bytes, outputNorm);
+  fillNorm(bytes, attentionNorm, architecture);
+  fillNorm(bytes, outputNorm, architecture);
 }
 
 /** Weights of variance 1 / k: a uniform 0..127 has a standard deviation of 37. */

@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/worker/**', 'test/process/**'],
+          exclude: ['test/worker/**', 'test/workerd/**', 'test/process/**'],
           globalSetup: convertModels,
         },
       },
@@ -30,6 +30,16 @@ export default defineConfig({
           name: 'worker',
           include: ['test/worker/**/*.test.ts'],
           globalSetup: [convertModels, 'test/support/provide-embeddings.ts'],
+        },
+      },
+      {
+        // Against raw `workerd serve` and a shard server of its own: the only place where a client's reset is real.
+        test: {
+          name: 'workerd',
+          include: ['test/workerd/**/*.test.ts'],
+          globalSetup: convertModels,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

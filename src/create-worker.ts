@@ -30,9 +30,7 @@ function openModelStorage({ MODEL_SOURCE, MODEL_CACHE, ASSETS, MODELS }: WorkerE
  *
  * @param createLayers The engine; default the kernels.
  */
-export function createWorker(
-  createLayers?: (architecture: Architecture) => Promise<LayerRunner>,
-): ExportedHandler<WorkerEnv> {
+export function createWorker(createLayers?: (architecture: Architecture) => LayerRunner): ExportedHandler<WorkerEnv> {
   let storage: Storage | undefined;
   let app: ReturnType<typeof createApp> | undefined;
 
@@ -46,7 +44,7 @@ export function createWorker(
       onRetry: (shard, { code, message }) => log({ level: 'warn', event: 'shard_retry', shard, code, message }),
     });
     const { CPU_MS: cpuMs, MEMORY_BYTES: planBytes } = env;
-    const layers = await createLayers?.(manifest.architecture);
+    const layers = createLayers?.(manifest.architecture);
     return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait, cpuMs, planBytes, layers });
   });
 

@@ -23,6 +23,8 @@ interface BenchEnv {
 
 /** Every layer, and the hot pages: an isolate could not hold this, local workerd lets it. */
 const RESIDENT_BYTES = 1024 * 1024 * 1024;
+/** As in wrangler.toml, with its `[env.onnx]`. */
+const STREAMED_BYTES = { wasm: LIMITS.planBytes, onnx: 44_040_192 } as const;
 const KERNEL = { relaxed, simd };
 const wait = (ms: number) => scheduler.wait(ms);
 
@@ -38,16 +40,16 @@ async function getManifest({ SHARDS }: BenchEnv): Promise<Manifest> {
 
 async function getLayers(env: BenchEnv): Promise<LayerRunner> {
   if (env.ENGINE === 'wasm') return WASM_LAYERS;
-  layers ??= await createOnnxLayers((await getManifest(env)).architecture, ortWasm);
+  layers ??= createOnnxLayers((await getManifest(env)).architecture, ortWasm);
   return layers;
 }
 
-/** `resident` keeps every layer, `streamed` what the Worker's own budget allows. */
+/** `resident` keeps every layer, `streamed` what the Worker's memory allows. */
 async function getEncoder(env: BenchEnv, mode: string): Promise<Encoder> {
   const known = encoders.get(mode);
   if (known) return known;
   const manifest = await getManifest(env);
-  const planBytes = mode === 'resident' ? RESIDENT_BYTES : LIMITS.planBytes;
+  const planBytes = mode === 'resident' ? RESIDENT_BYTES : STREAMED_BYTES[env.ENGINE];
   const source = httpSource((url, init) => fetch(url, init), env.SHARDS);
   const shards = verified(source, { files: manifest.files, createDigest: () => createHash('sha256'), wait });
   const kernel = createKernel(KERNEL, planBytes);

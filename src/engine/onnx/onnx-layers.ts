@@ -16,25 +16,30 @@ const BLOCK_ROWS = 128;
 /**
  * The `onnx` engine: encoder layers through onnxruntime-web, weights as graph inputs straight from the slots.
  *
- * onnxruntime quantises activations by tensor, so each text passes alone: its numbers do not depend on its neighbours.
+ * onnxruntime quantises activations by tensor, so each text passes alone: its numbers do not depend on its neighbours. It starts with the first layer
+ * that is run.
  *
  * @param module `onnxruntime-web/ort-wasm-simd-threaded.wasm`, compiled.
  * @param maxTokens Of the longest text: onnxruntime's memory grows with it, outside of `planMemory`'s budget. Default the model's own.
  */
-export async function createOnnxLayers(
+export function createOnnxLayers(
   architecture: Architecture,
   module: WebAssembly.Module,
   maxTokens?: number,
-): Promise<LayerRunner> {
+): LayerRunner {
   const { hiddenSize, intermediateSize } = architecture;
-  const graphs = buildLayerGraphs(architecture);
-  const models = [graphs.keysValues, graphs.block].map(encodeOnnxModel);
-  const [keysValues, block] = (await createSessions(module, models)) as [Session, Session];
   const target = planSlot(architecture);
-  const scratch = new Uint8Array(intermediateSize * hiddenSize);
+  const scratch = new Uint8Array(Math.max(hiddenSize, intermediateSize) * hiddenSize);
+  let sessions: Session[] | undefined;
+
+  const startSessions = (): Promise<Session[]> => {
+    const { keysValues, block } = buildLayerGraphs(architecture);
+    return createSessions(module, [keysValues, block].map(encodeOnnxModel));
+  };
 
   const runText = async (context: LayerContext, weights: Feeds, { start, tokens }: Span): Promise<void> => {
     const { kernel, plan, pace } = context;
+    const [keysValues, block] = sessions as [Session, Session];
     const hidden = new Float32Array(kernel.memory.buffer, plan.hidden + 4 * hiddenSize * start, tokens * hiddenSize);
     const rowsOf = (values: Float32Array) => new Tensor('float32', values, [1, values.length / hiddenSize, hiddenSize]);
     const kept = await run(keysValues, { ...weights, x: rowsOf(hidden) });
@@ -56,6 +61,7 @@ export async function createOnnxLayers(
       prepareSlot(new Uint8Array(memory.buffer, address, target.byteLength), layout, target, scratch);
     },
     async run(context, _layout, address) {
+      sessions ??= await startSessions();
       const weights = weightTensors(target, context.kernel.memory.buffer, address);
       for (const span of context.pass.spans) await runText(context, weights, span);
     },

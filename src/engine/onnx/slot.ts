@@ -47,7 +47,7 @@ export function matricesOf({ qkv, attentionOutput, intermediate, output }: Layer
  * that is still to be read.
  *
  * @param slot The shard at its start; a multiple of 4 bytes into its buffer, as long as `target`.
- * @param scratch As long as the largest matrix, [intermediate, hidden].
+ * @param scratch As long as the largest matrix.
  */
 export function prepareSlot(slot: Uint8Array, shard: LayerLayout, target: LayerLayout, scratch: Uint8Array): void {
   const move = (from: number, to: number, count: number) => slot.copyWithin(to, from, from + 4 * count);

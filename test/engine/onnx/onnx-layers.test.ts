@@ -18,7 +18,7 @@ describe.each(FIXTURES)('the onnx engine on %s', (fixture) => {
     const directory = modelDirectory(fixture, preset);
     const { architecture } = readManifest(directory);
     const wasm = await openModel(directory);
-    const onnx = await openModel(directory, { layers: await createOnnxLayers(architecture, ONNX_MODULE) });
+    const onnx = await openModel(directory, { layers: createOnnxLayers(architecture, ONNX_MODULE) });
     const expected = await wasm.embed(texts, ALL);
     const embeddings = await onnx.embed(texts, ALL);
 
@@ -42,7 +42,7 @@ describe.each(FIXTURES)('the onnx engine on %s', (fixture) => {
     });
 
     it('gives the same bits with two slots that every layer is streamed through', async () => {
-      const layers = await createOnnxLayers(architecture, ONNX_MODULE);
+      const layers = createOnnxLayers(architecture, ONNX_MODULE);
       const planBytes = 2 ** 22 + 2 * readManifest(directory).files['layer-00.bin']!.bytes;
       const streamed = await openModel(directory, { layers, planBytes });
       expect(await streamed.embed(texts.slice(0, 3), ALL)).toEqual(embeddings.slice(0, 3));
@@ -53,7 +53,7 @@ describe.each(FIXTURES)('the onnx engine on %s', (fixture) => {
 describe('the longest text of the onnx engine', async () => {
   const directory = modelDirectory('micro-m3', 'q8');
   const { architecture } = readManifest(directory);
-  const embedder = await openModel(directory, { layers: await createOnnxLayers(architecture, ONNX_MODULE, 16) });
+  const embedder = await openModel(directory, { layers: createOnnxLayers(architecture, ONNX_MODULE, 16) });
   const text = readGolden('micro-m3').texts.find(({ ids }) => ids.length > 16)!.text;
 
   it('is what its memory allows, though the model has more', async () => {

@@ -7,7 +7,7 @@ export function formatResults(results: Results): string {
     describeRun(results),
     '### A pass of one text, 24 layers: ms',
     timesTable(results.passes, passNames(results)),
-    'CPU time of the process, median ± half the distance of the quartiles; in brackets time on the wall. `resident` holds all layers, `streamed` what 96 MiB do.',
+    'CPU time of the process, median ± half the distance of the quartiles; in brackets time on the wall. `resident` holds all layers, `streamed` what the Worker can.',
     '### One resident layer in workerd: ms',
     timesTable(results.layers, ENGINES),
     ratioLine(results.layers),

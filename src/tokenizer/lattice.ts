@@ -1,4 +1,5 @@
 import { UNIT_HAS_PIECE, UNIT_IS_LEAF, type Vocabulary } from './vocabulary.ts';
+import { createWordCache } from './word-cache.ts';
 
 /** Finds the best segmentation of words into pieces, and gathers the tokens of a text. */
 export interface Lattice {
@@ -10,7 +11,7 @@ export interface Lattice {
   readonly ids: Uint32Array;
   /** Codes of each token, `[count]`; 1 for a special token. */
   readonly lengths: Uint32Array;
-  /** Trie steps, back-pointers followed and codes moved since the lattice was created: what grows with the text, and must do so linearly. */
+  /** Trie steps, back-pointers followed and codes moved since `reset`: what grows with the text, and must do so linearly. */
   readonly steps: number;
   reset(): void;
   /** Adds a special token found in the text. */
@@ -41,15 +42,17 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
   const { units, check, scores, unknownScore, maxPieceLength } = vocabulary;
   const unknown = vocabulary.special.unknown;
   const rootBase = units[0]! >> 2;
+  const cache = createWordCache();
 
   let codes = new Uint16Array(INITIAL_CODES);
   /** Of position p: the best sum over pieces that end there, and id << 5 | length of the last piece. */
   let best = new Float64Array(INITIAL_CODES + 1);
-  let back = new Uint32Array(INITIAL_CODES + 1);
+  let back = new Int32Array(INITIAL_CODES + 1);
   /** Positions before it are done as starts; up to `lastCleared` the sums hold values of this word. */
   let nextStart = 0;
   let lastCleared = 0;
-  let wordEndsUnknown = false;
+  /** The beginning of the word is settled, and its tokens are added. */
+  let isSettled = false;
 
   let ids = new Uint32Array(INITIAL_CODES);
   let lengths = new Uint32Array(INITIAL_CODES);
@@ -63,43 +66,43 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
     const sums = best;
     const links = back;
     // A loop, as most words are shorter than the call of `fill` is worth.
-    for (let position = lastCleared + 1; position <= length; position++) sums[position] = Number.NEGATIVE_INFINITY;
+    for (let position = lastCleared + 1; position <= length; position++) sums[position] = -Infinity;
     lastCleared = length;
     let taken = 0;
     for (let start = nextStart; start < lastStart; start++) {
       const sum = sums[start]!;
       const limit = Math.min(length, start + maxPieceLength);
-      const first = word[start]!;
       let position = start + 1;
-      let slot = rootBase + first;
-      let unit = check[slot] === first ? units[slot]! : 0;
-      if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) === 0) {
-        const candidate = sum + unknownScore;
-        if (candidate > sums[position]!) {
-          sums[position] = candidate;
-          links[position] = (unknown << LENGTH_BITS) | 1;
-        }
-        if (unit === 0) continue;
-      }
-      for (;;) {
-        if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) !== 0) {
-          const isLeaf = unit & UNIT_IS_LEAF;
-          const base = unit >> 2;
-          // The id is in the leaf itself, else in slot `base`: chosen without a branch, which could not be predicted.
-          const id = units[slot + ((base - slot) & (isLeaf - 1))]! >> 2;
-          const candidate = sum + scores[id]!;
-          if (candidate > sums[position]!) {
-            sums[position] = candidate;
-            links[position] = (id << LENGTH_BITS) | (position - start);
+      let isPiece = false;
+      let code = word[start]!;
+      let slot = rootBase + code;
+      if (check[slot] === code) {
+        let unit = units[slot]!;
+        for (;;) {
+          if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) !== 0) {
+            const id = (unit & UNIT_IS_LEAF) !== 0 ? unit >> 2 : units[unit >> 2]! >> 2;
+            const candidate = sum + scores[id]!;
+            if (candidate > sums[position]!) {
+              sums[position] = candidate;
+              links[position] = (id << LENGTH_BITS) | (position - start);
+            }
+            if (position === start + 1) isPiece = true;
+            if ((unit & UNIT_IS_LEAF) !== 0) break;
           }
-          if (isLeaf !== 0) break;
+          if (position === limit) break;
+          code = word[position]!;
+          slot = (unit >> 2) + code;
+          if (check[slot] !== code) break;
+          unit = units[slot]!;
+          position++;
         }
-        if (position >= limit) break;
-        const code = word[position]!;
-        slot = (unit >> 2) + code;
-        if (check[slot] !== code) break;
-        unit = units[slot]!;
-        position++;
+      }
+      if (!isPiece) {
+        const candidate = sum + unknownScore;
+        if (candidate > sums[start + 1]!) {
+          sums[start + 1] = candidate;
+          links[start + 1] = (unknown << LENGTH_BITS) | 1;
+        }
       }
       taken += position - start;
     }
@@ -116,40 +119,49 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
 
   /** Adds the tokens on the best path to `end`. */
   function emit(end: number): void {
-    let tokens = 0;
+    reserve(end);
+    const links = back;
+    const outIds = ids;
+    const outLengths = lengths;
+    const first = count;
+    let last = first;
     let follower = -1;
     for (let position = end; position > 0; ) {
-      const link = back[position]!;
-      const id = link >>> LENGTH_BITS;
-      if (id !== unknown || follower !== unknown) tokens++;
-      follower = id;
-      position -= link & LENGTH_MASK;
-    }
-    // What was settled before may end in the unknown token that this begins with.
-    if (wordEndsUnknown && follower === unknown) tokens--;
-    reserve(tokens);
-    steps += tokens;
-
-    const first = count;
-    count += tokens;
-    let index = count;
-    follower = -1;
-    for (let position = end; position > 0; ) {
-      const link = back[position]!;
-      const id = link >>> LENGTH_BITS;
+      const link = links[position]!;
+      const id = link >> LENGTH_BITS;
       const length = link & LENGTH_MASK;
-      if (id !== unknown || follower !== unknown) {
-        index--;
-        if (index >= first) {
-          ids[index] = id;
-          lengths[index] = 0;
-        }
+      if (id === unknown && follower === unknown) {
+        outLengths[last - 1]! += length;
+      } else {
+        outIds[last] = id;
+        outLengths[last] = length;
+        last++;
       }
-      lengths[index]! += length;
       follower = id;
       position -= length;
     }
-    wordEndsUnknown = ids[count - 1] === unknown;
+    steps += last - first;
+    // The path was followed from its end.
+    for (let i = first, j = last - 1; i < j; i++, j--) {
+      const id = outIds[i]!;
+      outIds[i] = outIds[j]!;
+      outIds[j] = id;
+      const length = outLengths[i]!;
+      outLengths[i] = outLengths[j]!;
+      outLengths[j] = length;
+    }
+    count = last;
+  }
+
+  /** As `emit`, for what comes behind a settled beginning: there, too, neighbours of the unknown token become one. */
+  function emitFurther(end: number): void {
+    const first = count;
+    emit(end);
+    if (ids[first] !== unknown || ids[first - 1] !== unknown) return;
+    lengths[first - 1]! += lengths[first]!;
+    ids.copyWithin(first, first + 1, count);
+    lengths.copyWithin(first, first + 1, count);
+    count--;
   }
 
   /** The last position that every path to a reached position of `[from, to]` goes through. */
@@ -171,7 +183,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
     nextStart = 0;
     lastCleared = 0;
     best[0] = 0;
-    wordEndsUnknown = false;
+    isSettled = false;
   }
 
   beginWord();
@@ -196,13 +208,14 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
       if (codes.length > KEPT_CODES) {
         codes = new Uint16Array(INITIAL_CODES);
         best = new Float64Array(INITIAL_CODES + 1);
-        back = new Uint32Array(INITIAL_CODES + 1);
+        back = new Int32Array(INITIAL_CODES + 1);
       }
       if (ids.length > KEPT_CODES) {
         ids = new Uint32Array(INITIAL_CODES);
         lengths = new Uint32Array(INITIAL_CODES);
       }
       count = 0;
+      steps = 0;
       beginWord();
     },
 
@@ -214,9 +227,26 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
     },
 
     endWord(length) {
+      if (isSettled) {
+        relax(length, length);
+        emitFurther(length);
+        beginWord();
+        return;
+      }
+      const found = cache.find(codes, length);
+      if (found > 0) {
+        reserve(found);
+        cache.copy(ids, lengths, count);
+        count += found;
+        steps += length;
+        return;
+      }
+      const first = count;
       relax(length, length);
       emit(length);
-      beginWord();
+      cache.store(codes, length, ids, lengths, first, count);
+      nextStart = 0;
+      lastCleared = 0;
     },
 
     settle(length) {
@@ -231,7 +261,9 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
         back = grown(back, capacity + 1);
         return length;
       }
-      emit(settled);
+      if (isSettled) emitFurther(settled);
+      else emit(settled);
+      isSettled = true;
       codes.copyWithin(0, settled, length);
       best.copyWithin(0, settled, length + 1);
       back.copyWithin(0, settled, length + 1);
@@ -243,7 +275,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
   };
 }
 
-function grown<T extends Uint16Array | Uint32Array | Float64Array>(array: T, capacity: number): T {
+function grown<T extends Uint16Array | Uint32Array | Int32Array | Float64Array>(array: T, capacity: number): T {
   const larger = new (array.constructor as new (length: number) => T)(capacity);
   larger.set(array as never);
   return larger;

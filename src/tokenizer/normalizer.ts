@@ -33,7 +33,7 @@ export interface Normalizer {
   read(codes: Uint16Array, length: number): number;
   /** Whether the last `read` ended because the word did. */
   readonly wordEnded: boolean;
-  /** Characters looked at and codes written since the normaliser was created: what grows with the text, and must do so linearly. */
+  /** Characters looked at and codes written since `start`: what grows with the text, and must do so linearly. */
   readonly steps: number;
 }
 
@@ -193,6 +193,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       poolPosition = poolEnd = 0;
       spacePending = false;
       wordEnded = true;
+      steps = 0;
     },
 
     read(codes, length) {

@@ -81,8 +81,8 @@ const LAST_CODE_POINT = 0x10ffff;
 export const BLOCK_COUNT = (LAST_CODE_POINT + 1) >> PAGE_BITS;
 /** Five bits of a back-pointer hold the length of its piece. XLM-R's longest has 16 characters. */
 export const MAX_PIECE_LENGTH = 31;
-/** The rest of a back-pointer holds the id. */
-export const MAX_VOCABULARY_SIZE = 1 << 27;
+/** Well above any encoder's, and small enough for the 27 bits that a back-pointer has for an id. */
+const MAX_VOCABULARY_SIZE = 1 << 22;
 export const UNKNOWN_PENALTY = 10;
 
 export const FLAG_COLLAPSE_SPACES = 1;
@@ -195,7 +195,7 @@ function parseHeader(file: Uint8Array): Header {
   if (header.magic !== MAGIC) throw corrupt('does not begin with "M3TK"');
   if (header.version !== VERSION) throw corrupt(`version ${header.version}, this code reads ${VERSION}`);
   if ((header.flags & ~KNOWN_FLAGS) !== 0) throw corrupt(`flags ${header.flags} has unknown bits`);
-  within(header, 'vocabularySize', 1, MAX_COUNT);
+  within(header, 'vocabularySize', 1, MAX_VOCABULARY_SIZE);
   for (const name of ['bos', 'pad', 'eos', 'unknown', 'mask'] as const)
     within(header, name, 0, header.vocabularySize - 1);
   within(header, 'codeCount', SPACE_CODE + 1, ENTRY_VALUE);

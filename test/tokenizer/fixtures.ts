@@ -1,11 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { buildVocabulary } from '../../cli/tokenizer/build.ts';
 import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { parseVocabulary } from '../../src/tokenizer/vocabulary.ts';
 import { writeCharsmap } from '../support/charsmap.ts';
 
 export const fixtureUrl = (path: string) => new URL(`../fixtures/${path}`, import.meta.url);
-const sharedUrl = (path: string) => new URL(`../../../shared/data/${path}`, import.meta.url);
 
 export const readJson = (url: URL): unknown => JSON.parse(readFileSync(url, 'utf8'));
 
@@ -83,30 +82,4 @@ export function withCharsmap(json: TokenizerJson, map: Record<string, string>): 
   const precompiled_charsmap = Buffer.from(writeCharsmap(map)).toString('base64');
   const [first, ...rest] = json.normalizer.normalizers;
   return { ...json, normalizer: { ...json.normalizer, normalizers: [{ ...first, precompiled_charsmap }, ...rest] } };
-}
-
-export interface Vector {
-  /** A pair of texts in one vector. */
-  readonly text: string | readonly [string, string];
-  readonly ids: readonly number[];
-  readonly kind?: string;
-}
-
-/** XLM-R's vocabulary and vectors, or undefined, and why is printed, where the project stands without its shared data. */
-export function sharedVectors() {
-  const directory = sharedUrl('xlmr/');
-  if (!existsSync(directory)) {
-    console.warn("skipped: ../shared/data/xlmr is not here, so XLM-R's own vocabulary is not tested");
-    return undefined;
-  }
-  const lines = readFileSync(sharedUrl('xlmr/generated.jsonl'), 'utf8').split('\n').filter(Boolean);
-  // Some texts were cut at U+0085, U+2028 or U+2029 when the file was made: what is left of them is no JSON.
-  const isWhole = (line: string) => line.startsWith('{"src": ') && /"spm_same": (true|false)}$/.test(line);
-  const whole = lines.filter(isWhole);
-  return {
-    tokenizerJson: sharedUrl('xlmr/tokenizer.json'),
-    generated: whole.map((line) => JSON.parse(line) as Vector),
-    fragments: lines.length - whole.length,
-    collected: readJson(sharedUrl('xlmr/vectors.json')) as Vector[],
-  };
 }

@@ -13,7 +13,7 @@ interface NativeEncoding {
   getOffsets(): [number, number][];
 }
 
-interface NativeTokenizer {
+export interface NativeTokenizer {
   encodeBatch(texts: string[]): Promise<NativeEncoding[]>;
   decodeBatch(ids: number[][], skipSpecial: boolean): Promise<string[]>;
   setTruncation(maxLength: number, options?: { direction?: 'left' | 'right' }): void;

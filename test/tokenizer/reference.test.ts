@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { codePointTexts, hostileTexts } from '../support/hostile-texts.ts';
+import { compareWith } from './compare.ts';
 import { PIPELINES, tokenizerOf } from './fixtures.ts';
 import { characterOffsets, oracleOf } from './oracle.ts';
 
@@ -37,7 +38,7 @@ const KNOWN = [
 ];
 
 /** Seeded, so that a failure comes again; the 200,000 of `npm run check tokenizer` take others. */
-const TEXTS = [...KNOWN, ...hostileTexts(20, 3000), ...codePointTexts(0, 0x33ff)];
+const TEXTS = [...KNOWN, ...hostileTexts(20, 1500), ...codePointTexts(0, 0x33ff)];
 
 describe.each(Object.entries(PIPELINES))('with %s', (_, json) => {
   const source = json();
@@ -45,19 +46,9 @@ describe.each(Object.entries(PIPELINES))('with %s', (_, json) => {
   const oracle = oracleOf(JSON.stringify(source));
 
   it('ids, offsets and decoded texts are those of Hugging Face tokenizers', async () => {
-    const wanted = await oracle.encodeBatch(TEXTS);
-    const allIds = wanted.map((encoding) => encoding.getIds());
-    const decoded = await oracle.decodeBatch(allIds, true);
-    const decodedWhole = await oracle.decodeBatch(allIds, false);
-    TEXTS.forEach((text, index) => {
-      const { ids, offsets } = tokenizer.encodeWithOffsets(text);
-      const at = `text ${index}: ${JSON.stringify(text)}`;
-      expect([...ids], at).toEqual(allIds[index]);
-      expect([...tokenizer.encode(text).ids], at).toEqual(allIds[index]);
-      expect(characterOffsets(text, offsets), at).toEqual(wanted[index]!.getOffsets().flat());
-      expect(tokenizer.decode(ids, { skipSpecial: true }), at).toBe(decoded[index]);
-      expect(tokenizer.decode(ids), at).toBe(decodedWhole[index]);
-    });
+    const { compared, differences } = await compareWith(oracle, tokenizer, TEXTS);
+    expect(differences.slice(0, 5)).toEqual([]);
+    expect(compared).toBe(TEXTS.length);
   });
 
   it.each(['left', 'right'] as const)(
@@ -65,7 +56,7 @@ describe.each(Object.entries(PIPELINES))('with %s', (_, json) => {
     async (truncationSide) => {
       for (const maxTokens of [2, 3, 8, 21]) {
         oracle.setTruncation(maxTokens, { direction: truncationSide });
-        const texts = TEXTS.slice(0, 1000);
+        const texts = TEXTS.slice(0, 500);
         const wanted = await oracle.encodeBatch(texts);
         oracle.disableTruncation();
         texts.forEach((text, index) => {

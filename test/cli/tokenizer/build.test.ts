@@ -9,10 +9,10 @@ import {
   microJson,
   PIPELINES,
   readJson,
-  sharedVectors,
   type TokenizerJson,
   withCharsmap,
 } from '../../tokenizer/fixtures.ts';
+import { sharedVectors } from '../../tokenizer/vectors.ts';
 
 const build = (json: unknown) => buildVocabulary({ kind: 'tokenizer.json', json });
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { MANIFEST_FILE } from '../src/format/layout.ts';
 import { projectRoot } from './installation.ts';
-import { makeMicroModel } from './micro-model.ts';
+import { UserError } from './user-error.ts';
 
 const PLACES = ['model-shards/bge-m3', 'model-shards/demo'];
 
@@ -30,8 +30,7 @@ async function find(given: string | undefined): Promise<Choice> {
       if (existsSync(join(directory, MANIFEST_FILE))) return { directory, reason: 'the default' };
     }
   }
-  return {
-    directory: relative('', await makeMicroModel(projectRoot)),
-    reason: 'RANDOM WEIGHTS, for testing arithmetic only',
-  };
+  throw new UserError(
+    'no model; name one with --model DIR, or make one: m3edge model convert CHECKPOINT --out DIR, or m3edge model demo',
+  );
 }

@@ -46,11 +46,16 @@ export const devCommand = defineCommand({
       const { ok: isOpen } = await fetch(`http://127.0.0.1:${port}/info`);
       const model = `${manifest.model.name}, ${manifest.preset}, fingerprint ${fingerprint}`;
       console.log(`\n${describe(port, model, isOpen)}\n`);
+      if (manifest.model.demo) console.log(`${DEMO_NOTICE}\n`);
     }
     if (isRunning(server)) await once(server, 'exit');
     process.exitCode = isStopping ? 0 : (server.exitCode ?? 1);
   },
 });
+
+/** What a constructed model can and cannot do, and how to have the trained one. */
+const DEMO_NOTICE = `This is the demo model: it knows words, not meaning. For the real one, download BAAI/bge-m3 from Hugging Face, then
+  npx m3edge model convert path/to/bge-m3 --out model-shards/bge-m3`;
 
 /** @throws UserError where something listens on the port already: wrangler would pick another one. */
 async function checkPort(port: number): Promise<void> {

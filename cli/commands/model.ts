@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty';
 import { convertCommand } from './model-convert.ts';
+import { demoCommand } from './model-demo.ts';
 import { fidelityCommand } from './model-fidelity.ts';
 import { infoCommand } from './model-info.ts';
 import { synthCommand } from './model-synth.ts';
@@ -13,6 +14,7 @@ export const modelCommand = defineCommand({
     info: infoCommand,
     verify: verifyCommand,
     fidelity: fidelityCommand,
+    demo: demoCommand,
     synth: synthCommand,
     upload: uploadCommand,
   },

@@ -24,6 +24,8 @@ export interface Manifest extends ModelShape {
     readonly upstream: string;
     readonly revision: string | null;
     readonly licence: string;
+    /** Constructed, not trained: it knows words, not meaning. Absent elsewhere. */
+    readonly demo?: true;
   };
   readonly preset: 'q8' | 'q4';
   readonly tokenizer: { readonly bos: number; readonly pad: number; readonly eos: number; readonly unknown: number };
@@ -84,12 +86,15 @@ export function parseManifest(text: string): Manifest {
 }
 
 function parseModel(value: unknown): Manifest['model'] {
-  const fields = fieldsOf(value, 'model', ['name', 'upstream', 'revision', 'licence']);
+  const isDemo = typeof value === 'object' && value !== null && Object.hasOwn(value, 'demo');
+  const fields = fieldsOf(value, 'model', ['name', 'upstream', 'revision', 'licence', ...(isDemo ? ['demo'] : [])]);
+  if (isDemo && fields.demo !== true) throw wrong('model.demo', fields.demo, 'true, or nothing');
   return {
     name: label(fields.name, 'model.name'),
     upstream: label(fields.upstream, 'model.upstream'),
     revision: fields.revision === null ? null : label(fields.revision, 'model.revision'),
     licence: label(fields.licence, 'model.licence'),
+    ...(isDemo && { demo: true as const }),
   };
 }
 

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import type { Architecture } from '../../src/format/architecture.ts';
+import type { Manifest } from '../../src/format/manifest.ts';
+import { layerNorm } from '../../src/kernel/scalar.ts';
+import { type Checkpoint, rowLength } from '../checkpoint/checkpoint.ts';
+import {
+  EMBEDDINGS_NORM,
+  layerTensor,
+  POSITION_EMBEDDINGS,
+  TOKEN_TYPE_EMBEDDINGS,
+  WORD_EMBEDDINGS,
+} from '../checkpoint/encoder-tensors.ts';
+import { writeModel } from '../convert/convert.ts';
+import { createModelWriter } from '../convert/model-writer.ts';
+import { describeVocabulary } from '../convert/tokenizer.ts';
+import { buildVocabularyOf } from '../tokenizer/build.ts';
+import type { Pipeline } from '../tokenizer/pipeline.ts';
+import { readSentencepiece } from '../tokenizer/sentencepiece.ts';
+import {
+  CODE_SIZE,
+  HEAD_COUNT,
+  HIDDEN_SIZE,
+  INTERMEDIATE_SIZE,
+  MAX_TOKENS,
+  POSITION_OFFSET,
+  RARITY,
+  readPair,
+} from './channels.ts';
+import { bindingLayer, type Layer, type Linear, poolingLayer, stateAlone } from './layers.ts';
+import { positionRows, wordRows } from './rows.ts';
+import { demoPipeline } from './vocabulary.ts';
+
+const LAYER_NORM_EPSILON = 1e-5;
+const SEED = 20260101;
+/** A lexical weight a unit of rarity. */
+const LEXICAL_SCALE = 0.2;
+
+/**
+ * Constructs the demo model: words whose codes are random, and layers that bind and average them. Nothing is trained, and the same bytes come out
+ * every time.
+ *
+ * @throws UserError if `outDir` holds anything but a model.
+ */
+export async function writeDemo(outDir: string): Promise<Manifest> {
+  const pipeline = demoPipeline(readSentencepiece(readFileSync(new URL('micro-spm.model', import.meta.url))));
+  const architecture: Architecture = {
+    vocabularySize: pipeline.pieces.length,
+    hiddenSize: HIDDEN_SIZE,
+    intermediateSize: INTERMEDIATE_SIZE,
+    layerCount: 2,
+    headCount: HEAD_COUNT,
+    positionCount: MAX_TOKENS + POSITION_OFFSET,
+    positionOffset: POSITION_OFFSET,
+    maxTokens: MAX_TOKENS,
+    layerNormEpsilon: LAYER_NORM_EPSILON,
+    colbertSize: HIDDEN_SIZE,
+  };
+  const model = { name: 'demo', upstream: 'm3edge model demo', revision: null, licence: 'MIT', demo: true } as const;
+  const writer = createModelWriter(outDir);
+  try {
+    const tokenizer = describeVocabulary(buildVocabularyOf(pipeline));
+    return await writeModel(writer, { architecture, tokenizer, ...demoTensors(pipeline) }, 'q8', model);
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
+}
+
+type Tensors = Map<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
+
+function demoTensors(pipeline: Pipeline): { encoder: Checkpoint; sparse: Checkpoint; colbert: Checkpoint } {
+  const encoder: Tensors = new Map();
+  const ones = new Float32Array(HIDDEN_SIZE).fill(1);
+  const zeros = new Float32Array(HIDDEN_SIZE);
+  const addRows = (name: string, values: Float32Array) =>
+    encoder.set(name, { shape: [values.length / HIDDEN_SIZE, HIDDEN_SIZE], values });
+  const addNorm = (name: string) => {
+    encoder.set(`${name}.weight`, { shape: [HIDDEN_SIZE], values: ones });
+    encoder.set(`${name}.bias`, { shape: [HIDDEN_SIZE], values: zeros });
+  };
+
+  const words = wordRows(pipeline);
+  const positions = positionRows();
+  addRows(WORD_EMBEDDINGS, words);
+  addRows(POSITION_EMBEDDINGS, positions);
+  addRows(TOKEN_TYPE_EMBEDDINGS, zeros);
+  addNorm(EMBEDDINGS_NORM);
+
+  const binding = bindingLayer(SEED);
+  const { bos } = pipeline.special;
+  const bosRow = Float32Array.from({ length: HIDDEN_SIZE }, (_, i) => {
+    return words[bos * HIDDEN_SIZE + i]! + positions[POSITION_OFFSET * HIDDEN_SIZE + i]!;
+  });
+  const bosState = stateAlone(layerNorm(bosRow, ones, zeros, LAYER_NORM_EPSILON), binding, LAYER_NORM_EPSILON);
+  for (const [index, layer] of [binding, poolingLayer(bosState)].entries()) addLayer(encoder, addNorm, index, layer);
+
+  const sparse = new Float32Array(HIDDEN_SIZE);
+  readPair(sparse, RARITY, 2 * LEXICAL_SCALE);
+  const colbert = new Float32Array(HIDDEN_SIZE * HIDDEN_SIZE);
+  for (let i = 0; i < CODE_SIZE; i++) colbert[i * HIDDEN_SIZE + i] = 1;
+  return {
+    encoder: checkpointOf(encoder),
+    sparse: checkpointOf(headOf(sparse, new Float32Array(1))),
+    colbert: checkpointOf(headOf(colbert, zeros)),
+  };
+}
+
+function addLayer(encoder: Tensors, addNorm: (name: string) => void, index: number, layer: Layer): void {
+  const add = (part: string, { weight, bias }: Linear) => {
+    const n = bias.length;
+    encoder.set(`${layerTensor(index, part)}.weight`, { shape: [n, weight.length / n], values: weight });
+    encoder.set(`${layerTensor(index, part)}.bias`, { shape: [n], values: bias });
+  };
+  add('attention.self.query', layer.query);
+  add('attention.self.key', layer.key);
+  add('attention.self.value', layer.value);
+  add('attention.output.dense', layer.attentionOutput);
+  addNorm(layerTensor(index, 'attention.output.LayerNorm'));
+  add('intermediate.dense', layer.intermediate);
+  add('output.dense', layer.output);
+  addNorm(layerTensor(index, 'output.LayerNorm'));
+}
+
+const headOf = (weight: Float32Array, bias: Float32Array): Tensors =>
+  new Map([
+    ['weight', { shape: [bias.length, HIDDEN_SIZE], values: weight }],
+    ['bias', { shape: [bias.length], values: bias }],
+  ]);
+
+function checkpointOf(tensors: Tensors): Checkpoint {
+  return {
+    name: 'demo',
+    tensors: new Map([...tensors].map(([name, { shape }]) => [name, { type: 'F32', shape }])),
+    readRows(name, startRow, rowCount, into) {
+      const { shape, values } = tensors.get(name)!;
+      const width = rowLength(shape);
+      into.set(values.subarray(startRow * width, (startRow + rowCount) * width));
+    },
+    close() {},
+  };
+}

@@ -2,11 +2,16 @@ import { Hono } from 'hono';
 import { ServiceError } from './errors.ts';
 import { crossOrigin } from './routes/cross-origin.ts';
 import type { AppEnv, RouteDeps } from './routes/deps.ts';
+import { docsRoutes } from './routes/docs.ts';
 import { errorHandler, nativeError } from './routes/error-response.ts';
 import { createMetrics } from './routes/metrics.ts';
 import { nativeRoutes } from './routes/native.ts';
 import { observe } from './routes/observe.ts';
+import { openAiRoutes } from './routes/openai.ts';
 import { opsRoutes } from './routes/ops.ts';
+import { rerankRoutes } from './routes/rerank.ts';
+import { teiRoutes } from './routes/tei.ts';
+import { workersAiRoutes } from './routes/workers-ai.ts';
 
 /** All routes over one embedder. */
 export function createApp(deps: RouteDeps): Hono<AppEnv> {
@@ -20,6 +25,8 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
   );
 
   app.route('/', opsRoutes(deps, metrics));
-  app.route('/', nativeRoutes(deps));
+  for (const routes of [nativeRoutes, openAiRoutes, teiRoutes, rerankRoutes, workersAiRoutes, docsRoutes]) {
+    app.route('/', routes(deps));
+  }
   return app;
 }

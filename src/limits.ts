@@ -9,6 +9,12 @@ export const LIMITS = {
   maxTokens: 8192,
   /** Texts in one request; a larger batch gains nothing, as a pass holds `maxTokens` tokens. */
   maxTexts: 256,
+  /** Inputs in one request in OpenAI's dialect: what its clients send at most, and some send what they have in such batches. */
+  maxInputs: 2048,
+  /** Documents in one request to rerank: what Cohere advises, and its clients send. */
+  maxDocuments: 1000,
+  /** Texts in one request in the dialect of Workers AI, which has this limit. */
+  maxAiTexts: 100,
   /** Pairs in one `/score` request, as a batch for `maxTexts`. */
   maxPairs: 256,
   /** Request body: a text of 8,192 tokens is about 40 KB, and 256 short ones are less than 2 MB. */

@@ -26,6 +26,8 @@ export interface RouteDeps {
 export interface AppEnv {
   Variables: {
     requestId: string;
+    /** Set where the body, and not the path, says which dialect is spoken. */
+    bodyDialect: 'TEI' | 'Cohere' | undefined;
     /** Set where the request ended in an error. */
     errorCode: ErrorCode | undefined;
     /** Set by the guard of a route that is not public. */

@@ -55,6 +55,7 @@ function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedde
 
     fingerprint,
     licence: model.licence,
+    demo: model.demo ?? false,
     quantisation: { preset, layers: manifest.layers.map((layer) => ({ ...layer })) },
     dimensions: {
       dense: architecture.hiddenSize,

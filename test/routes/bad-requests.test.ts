@@ -311,7 +311,7 @@ describe('errors', () => {
   it.each([
     ['GET', '/encode'],
     ['PUT', '/encode'],
-    ['POST', '/'],
+    ['PUT', '/'],
     ['GET', '/model/manifest.json'],
     ['GET', '/manifest.json'],
     ['GET', '/../etc/passwd'],

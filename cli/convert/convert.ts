@@ -21,9 +21,10 @@ import { fromSystemError, UserError } from '../user-error.ts';
 import {
   encodeEmbeddings,
   encodeHeads,
-  encodeLayer as encodeNearest,
   encodePositionPages,
   encodeWordPages,
+  nearestRounding,
+  type Rounding,
 } from './encode-model.ts';
 import { createModelWriter, type ModelWriter } from './model-writer.ts';
 import { type BuiltTokenizer, buildTokenizer, readTokenizerSource } from './tokenizer.ts';
@@ -38,12 +39,9 @@ const PAGE_ROWS = 64;
 /** Everything a model directory is made of; tensors are read when their turn comes. */
 export interface ModelSources extends FloatModel {
   readonly tokenizer: BuiltTokenizer;
-  /** By default each weight goes to the nearest value. */
-  readonly encodeLayer?: EncodeLayer | undefined;
+  /** Default `nearestRounding`. */
+  readonly rounding?: Rounding | undefined;
 }
-
-/** `layer-NN.bin`; called for the layers in their order. */
-export type EncodeLayer = (layer: number, types: LayerWeightTypes) => Uint8Array;
 
 /** Called after every file with the model bytes written so far and those there will be. */
 export type OnProgress = (writtenBytes: number, totalBytes: number) => void;
@@ -57,8 +55,7 @@ export async function writeModel(
   onProgress: OnProgress = () => {},
 ): Promise<Manifest> {
   const { architecture, encoder, tokenizer } = sources;
-  const encodeLayer: EncodeLayer =
-    sources.encodeLayer ?? ((layer, types) => encodeNearest(encoder, architecture, layer, types));
+  const rounding = sources.rounding ?? nearestRounding(encoder, architecture);
   const shape = planModel(architecture, preset);
   let totalBytes = tokenizer.bytes.length;
   for (const [, bytes] of expectedFiles(shape)) totalBytes += bytes;
@@ -72,8 +69,8 @@ export async function writeModel(
 
   await add(TOKENIZER_FILE, tokenizer.bytes);
   await add(EMBEDDINGS_FILE, encodeEmbeddings(encoder, architecture));
-  await add(HEADS_FILE, encodeHeads(sources.sparse, sources.colbert, architecture));
-  for (const [layer, types] of shape.layers.entries()) await add(layerFile(layer), encodeLayer(layer, types));
+  for (const [layer, types] of shape.layers.entries()) await add(layerFile(layer), rounding.encodeLayer(layer, types));
+  await add(HEADS_FILE, encodeHeads(sources.sparse, sources.colbert, architecture, rounding.fitHead));
   let page = 0;
   for (const bytes of encodePositionPages(encoder, planPositionTable(shape)))
     await add(positionPageFile(page++), bytes);
@@ -140,10 +137,10 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
       tokenizer: openTokenizer(directory, config, options.buildTokenizer ?? buildTokenizer),
     };
     planModel(sources.architecture, options.preset); // refuses what cannot be served before anything is written
-    const encodeLayer = options.calibrationTexts && calibrate(sources, options.calibrationTexts);
+    const rounding = options.calibrationTexts && calibrate(sources, options.calibrationTexts);
     const writer = createModelWriter(options.outDir);
     try {
-      return await writeModel(writer, { ...sources, encodeLayer }, options.preset, model, (...bytes) => {
+      return await writeModel(writer, { ...sources, rounding }, options.preset, model, (...bytes) => {
         options.signal?.throwIfAborted();
         options.onProgress?.(...bytes);
       });
@@ -157,8 +154,8 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
   }
 }
 
-const calibrate = ({ encoder, architecture, tokenizer }: ModelSources, texts: readonly string[]): EncodeLayer =>
-  createCalibrator(encoder, architecture, tokenizeTexts(tokenizer.bytes, texts, architecture.maxTokens)).encodeLayer;
+const calibrate = ({ encoder, architecture, tokenizer }: ModelSources, texts: readonly string[]): Rounding =>
+  createCalibrator(encoder, architecture, tokenizeTexts(tokenizer.bytes, texts, architecture.maxTokens));
 
 /** The tensors, once all are there in the shapes that config.json promises. @param opened Receives what the caller must close, also when this throws. */
 export async function openTensors(

@@ -38,6 +38,19 @@ export const LINEAR_PARTS: Readonly<Record<LinearName, readonly string[]>> = {
   output: ['output.dense'],
 };
 
+/** How encoder layers and heads come by their integers. */
+export interface Rounding {
+  /** `layer-NN.bin`. Called for the layers in their order, once for each. @throws UserError where the checkpoint holds a NaN or an infinity. */
+  encodeLayer(layer: number, types: LayerWeightTypes): Uint8Array;
+  /** Changes a head's weight [n, hidden] and bias [n] in place. Called after the last layer. */
+  fitHead?(weight: Float32Array, bias: Float32Array): void;
+}
+
+/** Each weight goes to the nearest value. */
+export const nearestRounding = (encoder: Checkpoint, architecture: Architecture): Rounding => ({
+  encodeLayer: (layer, types) => encodeLayer(encoder, architecture, layer, types),
+});
+
 /** `layer-NN.bin` */
 export function encodeLayer(
   encoder: Checkpoint,
@@ -147,19 +160,27 @@ function* encodePages(
 }
 
 /** `heads.bin`. @param sparse, colbert Each with a `weight` and a `bias`. */
-export function encodeHeads(sparse: Checkpoint, colbert: Checkpoint, architecture: Architecture): Uint8Array {
+export function encodeHeads(
+  sparse: Checkpoint,
+  colbert: Checkpoint,
+  architecture: Architecture,
+  fitHead: NonNullable<Rounding['fitHead']> = () => {},
+): Uint8Array {
   const { hiddenSize, colbertSize } = architecture;
   const layout = planHeadsLayout(architecture);
   const bytes = new Uint8Array(layout.byteLength);
   const floats = (offset: number, count: number) => new Float32Array(bytes.buffer, offset, count);
-  readFiniteRows(sparse, 'weight', 0, 1, floats(layout.sparseWeight, hiddenSize));
-  readFiniteRows(sparse, 'bias', 0, 1, floats(layout.sparseBias, 1));
+  const read = (head: Checkpoint, rowCount: number, weight: Float32Array, bias: Float32Array) => {
+    readFiniteRows(head, 'weight', 0, rowCount, weight);
+    readFiniteRows(head, 'bias', 0, rowCount, bias);
+    fitHead(weight, bias);
+  };
+  read(sparse, 1, floats(layout.sparseWeight, hiddenSize), floats(layout.sparseBias, 1));
   const rows = new Float32Array(colbertSize * hiddenSize);
-  readFiniteRows(colbert, 'weight', 0, colbertSize, rows);
+  read(colbert, colbertSize, rows, floats(layout.colbertBias, colbertSize));
   const { weights, scale } = packColbert(rows, colbertSize, hiddenSize);
   new Int8Array(bytes.buffer, layout.colbertWeights, weights.length).set(weights);
   floats(layout.colbertScale, colbertSize).set(scale);
-  readFiniteRows(colbert, 'bias', 0, colbertSize, floats(layout.colbertBias, colbertSize));
   return bytes;
 }
 

@@ -54,8 +54,9 @@ describe('createCalibrator', () => {
     for (const name of LINEAR_NAMES) expect(layer[name].bias.every(Number.isFinite)).toBe(true);
   });
 
-  it('refuses layers out of their order', () => {
+  it('refuses layers out of their order, and heads before the last layer', () => {
     const calibrator = createCalibrator(model.encoder, model.architecture, ids);
+    expect(() => calibrator.fitHead(new Float32Array(64), new Float32Array(1))).toThrow(RangeError);
     expect(() => calibrator.encodeLayer(1, U7)).toThrow(RangeError);
   });
 });

@@ -60,7 +60,10 @@ function createSlots(codeCount: number) {
   let isTaken = new Uint8Array(1 << 16);
   let isBase = new Uint8Array(1 << 16);
   let largestBase = 0;
-  /** By the number of children, halved until it is 0: where the search for room goes on. Room before it is too narrow, or was found taken. */
+  /**
+   * By the logarithm of the number of children, where the search for room goes on: what is free before it was too narrow for as many. Only children
+   * fill the gaps.
+   */
   const searchFrom: number[] = [];
 
   const grow = (length: number) => {
@@ -115,7 +118,7 @@ function createSlots(codeCount: number) {
         if (labels.every((label) => isTaken[base + label] === 0)) break;
       }
       const base = free - first;
-      searchFrom[group] = group === 0 ? Math.min(free, searchFrom[group] ?? free) : free;
+      if (labels.length > 1) searchFrom[group] = free;
       isBase[base] = 1;
       largestBase = Math.max(largestBase, base);
       for (const label of labels) {

@@ -75,7 +75,7 @@ describe('src', () => {
     const wrong: string[] = [];
     for (const file of files) {
       for (const specifier of importsOf(file).filter((name) => !name.startsWith('.'))) {
-        const isRouteLibrary = /^(hono|valibot)(\/|$)/.test(specifier);
+        const isRouteLibrary = /^(hono|valibot|@valibot\/to-json-schema)(\/|$)/.test(specifier);
         const mayUse =
           (isRouteLibrary && layerOf(unitOf(file)) >= layerOf('routes')) ||
           Object.entries(OUTSIDE).some(([place, names]) => file.startsWith(place) && names.includes(specifier));

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,7 +20,6 @@ const COPIED = [
   'build/kernel-simd.wasm',
   'build/float.wasm',
   'model-shards/demo',
-  'migrations',
   'wrangler.toml',
 ];
 
@@ -47,9 +46,7 @@ try {
     if (name.endsWith('.js')) edit(name, /(new URL\('[^']+)\.ts(', import\.meta\.url\))/g, '$1.js$2');
   }
   cpSync(join(root, 'cli'), join(building, 'cli'), { recursive: true, filter: (name) => !/\.[jt]s$/.test(name) }); // data beside the code
-  for (const name of COPIED) {
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(building, name), { recursive: true });
-  }
+  for (const name of COPIED) cpSync(join(root, name), join(building, name), { recursive: true });
   edit('wrangler.toml', /^(main = "src\/.+)\.ts"/gm, '$1.js"');
   const { name, version, type } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   writeFileSync(join(building, 'package.json'), `${JSON.stringify({ name, version, type }, undefined, 2)}\n`);

@@ -4,11 +4,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startDevServer } from '../support/dev-server.ts';
-import { modelDirectory } from '../support/models.ts';
 import { jsonLines } from '../support/run-command.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const model = modelDirectory('micro-m3', 'q8');
 
 /** Of an import, or of a file beside the importing one. */
 const SPECIFIER = /(?:\bfrom |\bimport |\bimport\()'([^']+)'|\bnew URL\('([^']+)', import\.meta\.url\)/g;
@@ -33,12 +31,11 @@ describe('the package', () => {
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   const filesBelow = (path: string) => readdirSync(join(packed, path), { recursive: true, encoding: 'utf8' });
-  const bin = () => join(packed, 'cli/bin.js');
 
   it('holds no TypeScript but declarations, and nothing that only a developer needs', () => {
     const files = filesBelow('.');
     expect(files.filter((name) => /(?<!\.d)\.ts$/.test(name))).toEqual([]);
-    expect(files.filter((name) => /(^|\/)(test|bench|assembly|scripts)\//.test(name))).toEqual([]);
+    expect(files.filter((name) => /(^|\/)(test|bench|assembly|scripts)\/(?!README\.md)/.test(name))).toEqual([]);
     expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'THIRD_PARTY.md', 'CHANGELOG.md']));
   });
 
@@ -50,36 +47,49 @@ describe('the package', () => {
       const file = join(packed, 'dist', name);
       for (const match of readFileSync(file, 'utf8').matchAll(SPECIFIER)) {
         const specifier = match[1] ?? match[2]!;
-        const isThere = specifier.startsWith('.')
-          ? existsSync(join(dirname(file), specifier))
-          : /^(node|cloudflare):/.test(specifier) || /^(@[^/]+\/)?[^/]+/.exec(specifier)![0] in asked;
+        const isThere =
+          specifier.startsWith('.') || match[2]
+            ? existsSync(join(dirname(file), specifier))
+            : /^(node|cloudflare):/.test(specifier) || /^(@[^/]+\/)?[^/]+/.exec(specifier)![0] in asked;
         if (!isThere) missing.push(`${name}: ${specifier}`);
       }
     }
     expect(missing).toEqual([]);
   });
 
-  it('answers m3edge encode', () => {
-    const args = [bin(), 'encode', '--model', model, '--sparse'];
-    const [line] = jsonLines(
-      execFileSync(process.execPath, args, { cwd: directory, input: 'What is BGE M3?\n', encoding: 'utf8' }),
-    );
-    expect(line.tokens).toBeGreaterThan(2);
-    expect(Object.keys(line.lexical_weights)).not.toEqual([]);
+  it('has what its wrangler.toml names', () => {
+    const built = join(packed, 'dist/package');
+    const settings = readFileSync(join(built, 'wrangler.toml'), 'utf8');
+    const paths = [...settings.matchAll(/^(?:main|migrations_dir) = "(.+?)"/gm)].map((match) => match[1]!);
+    expect(paths).toContain('src/worker.js');
+    expect(paths.filter((path) => !existsSync(join(built, path)))).toEqual([]);
   });
 
-  it('answers m3edge dev, with the numbers of m3edge encode', async () => {
-    const server = await startDevServer(model, [process.execPath, bin(), 'dev']);
+  const encode = () =>
+    execFileSync(process.execPath, [join(packed, 'cli/bin.js'), 'encode'], {
+      cwd: directory,
+      input: 'What is BGE M3?\n',
+      encoding: 'utf8',
+      env: { ...process.env, MODEL: '' },
+      stdio: 'pipe',
+    });
+
+  it('answers m3edge encode with the demo', () => {
+    const [line] = jsonLines(encode());
+    expect(Math.hypot(...line.dense_vecs)).toBeCloseTo(1, 5);
+    expect(line.tokens).toBeGreaterThan(2);
+  });
+
+  it('answers m3edge dev with the same bytes', async () => {
+    const demo = join(packed, 'dist/package/model-shards/demo');
+    const server = await startDevServer(demo, [process.execPath, join(packed, 'cli/bin.js'), 'dev']);
     try {
       const response = await fetch(`${server.url}/encode`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' },
         body: '{"texts": ["What is BGE M3?"]}',
       });
-      const args = [bin(), 'encode', '--model', model];
-      expect(await response.text()).toBe(
-        execFileSync(process.execPath, args, { cwd: directory, input: 'What is BGE M3?\n', encoding: 'utf8' }),
-      );
+      expect(await response.text()).toBe(encode());
     } finally {
       await server.stop();
     }

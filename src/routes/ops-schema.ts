@@ -24,7 +24,6 @@ export const Info = v.strictObject({
   docker_label: nullable,
   fingerprint: v.string(),
   licence: v.string(),
-  demo: v.boolean(),
   demo: described(v.boolean(), 'Whether the model only shows how to ask: it knows words and not meaning'),
   quantisation: v.strictObject({ preset: v.string(), layers: v.array(v.record(v.string(), v.unknown())) }),
   dimensions: v.strictObject({ dense: v.number(), colbert: v.number(), sparse: v.number() }),

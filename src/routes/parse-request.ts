@@ -20,12 +20,26 @@ export function parseRequest<Schema extends v.GenericSchema>(schema: Schema, bod
   throw new ServiceError(codeOf(issue), describe(issue, param), { param });
 }
 
+/** A problem, and where it is. */
+interface Found {
+  readonly issue: Issue;
+  readonly path: readonly unknown[];
+}
+
 /** Of a union, the branch that got furthest: a number inside a list of texts is about the number, not about the list. */
-function deepest(issue: Issue, outer: readonly unknown[] = []): { issue: Issue; path: readonly unknown[] } {
+function deepest(issue: Issue, outer: readonly unknown[] = []): Found {
   const path = [...outer, ...(issue.path ?? []).map(({ key }) => key)];
   if (issue.type !== 'union') return { issue, path };
   const branches = (issue.issues ?? []).map((branch) => deepest(branch, path));
-  return branches.reduce((best, branch) => (branch.path.length > best.path.length ? branch : best), { issue, path });
+  return branches.reduce((best, branch) => (isFurther(branch, best) ? branch : best), { issue, path });
+}
+
+/** Further on in the same list, or deeper in the same place; there, a wrong value is further than a wrong type. */
+function isFurther(a: Found, b: Found): boolean {
+  const at = a.path.findIndex((key, i) => key !== b.path[i]);
+  if (at >= 0 && at < b.path.length) return Number(a.path[at]) > Number(b.path[at]);
+  if (a.path.length !== b.path.length) return a.path.length > b.path.length;
+  return a.issue.kind === 'validation' && b.issue.kind !== 'validation';
 }
 
 function paramOf(path: readonly unknown[]): string {

@@ -17,7 +17,7 @@ import { fillerPipeline } from './filler-vocabulary.ts';
 import { createRandomShards } from './random-shards.ts';
 
 /** BGE-M3's. */
-const FULL_SIZE: Architecture = {
+export const FULL_SIZE: Architecture = {
   vocabularySize: 250_002,
   hiddenSize: 1024,
   intermediateSize: 4096,

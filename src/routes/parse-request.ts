@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { type ErrorCode, ServiceError } from '../errors.ts';
+import { VISIBLE } from '../text-rules.ts';
 import { shortName } from './json-body.ts';
 
 type Issue = v.BaseIssue<unknown>;
@@ -48,9 +49,10 @@ function paramOf(path: readonly unknown[]): string {
     .join('');
 }
 
-function codeOf({ kind, type, input }: Issue): ErrorCode {
+function codeOf(issue: Issue): ErrorCode {
+  const { kind, type, input } = issue;
   if (kind !== 'validation') return 'bad_request';
-  if (type === 'non_empty' || type === 'regex') return 'empty_input';
+  if (type === 'non_empty' || ('requirement' in issue && issue.requirement === VISIBLE)) return 'empty_input';
   if (type === 'max_length') return Array.isArray(input) ? 'batch_too_large' : 'input_too_long';
   return 'bad_request';
 }

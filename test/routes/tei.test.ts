@@ -75,9 +75,8 @@ describe('POST /embed', () => {
 describe('POST /embed_sparse', () => {
   it('answers with what is not zero, ids ascending', async () => {
     const { json } = await real.post('/embed_sparse', { inputs: ['What is BGE M3?'] });
-    const [{ lexicalWeights }] = (await embedder.embed(['What is BGE M3?'], { sparse: true })) as [
-      { lexicalWeights: Map<number, number> },
-    ];
+    const [embedding] = await embedder.embed(['What is BGE M3?'], { sparse: true });
+    const lexicalWeights = embedding!.lexicalWeights!;
     const indices = json[0].map(({ index }: { index: number }) => index);
     expect(indices).toEqual([...lexicalWeights.keys()]);
     expect(indices).toEqual(indices.toSorted((a: number, b: number) => a - b));

@@ -39,18 +39,22 @@ export interface FakeOptions {
 /** An embedder without a model: a token a character, numbers that follow from the characters. It lets the routes be tested alone. */
 export function fakeEmbedder({ beforeText }: FakeOptions = {}): Embedder & { readonly calls: EmbedOptions[] } {
   const calls: EmbedOptions[] = [];
-  async function* embedEach(texts: readonly string[], options: EmbedOptions, signal?: AbortSignal) {
-    calls.push(options);
-    const limit = Math.min(options.maxTokens ?? MAX_TOKENS, MAX_TOKENS);
+  const limitOf = ({ maxTokens = MAX_TOKENS }: EmbedOptions) => Math.min(maxTokens, MAX_TOKENS);
+  const refuse = (texts: readonly string[], options: EmbedOptions) => {
+    const limit = limitOf(options);
     texts.forEach((text, index) => {
       if (text.length + 2 > limit && !options.truncate) {
         const param = options.paramOf?.(index) ?? `texts[${index}]`;
         throw new ServiceError('input_too_long', `${param} has more than ${limit} tokens`, { param });
       }
     });
+  };
+  async function* embedEach(texts: readonly string[], options: EmbedOptions, signal?: AbortSignal) {
+    calls.push(options);
+    refuse(texts, options);
     for (const [index, text] of texts.entries()) {
       await beforeText?.(index, signal);
-      yield embedText(text, limit, options);
+      yield embedText(text, limitOf(options), options);
     }
   }
   return {
@@ -61,7 +65,10 @@ export function fakeEmbedder({ beforeText }: FakeOptions = {}): Embedder & { rea
     dotPath: 'plain',
     maxTokens: MAX_TOKENS,
     calls,
-    estimate: (texts) => ({ tokens: texts.map((text) => text.length + 2), passes: 1, cpuMs: 1, fits: true }),
+    estimate(texts, options) {
+      refuse(texts, options);
+      return { tokens: texts.map((text) => text.length + 2), passes: 1, cpuMs: 1, fits: true };
+    },
     embedEach,
     async embed(texts, options, signal) {
       const embeddings: Embedding[] = [];

@@ -28,7 +28,7 @@ export const ARCHITECTURE: Architecture = {
   colbertSize: 1024,
 };
 
-export type Preset = Manifest['preset'];
+export type Preset = Exclude<Manifest['preset'], 'auto'>;
 const WEIGHTS: Readonly<Record<Preset, WeightType>> = { q8: 'u7', q4: 'u4g32' };
 
 /** A model of BGE-M3's size with random weights: speed does not depend on them. */

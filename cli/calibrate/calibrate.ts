@@ -9,12 +9,9 @@ import { runEncoderLayer } from '../float/encoder-layer.ts';
 import { createFloatKernel, type FloatKernel, type Matrix } from '../float/kernel.ts';
 import { addProduct, fillRows, part } from '../float/multiply.ts';
 import { embed, readLayerNorms, readLinear } from '../float/tensors.ts';
-import { addDots, factorizeDamped, fitWeight } from './fit.ts';
+import { addDots, factorizeDamped, fitWeight, ROUNDING_DAMPING } from './fit.ts';
 import { roundLinear } from './round.ts';
 import { collectStatistics, forRowBlocks, type Streams } from './statistics.ts';
-
-/** Share of the mean of the inputs' variances that is added to each: what no calibration text has shown may still come. */
-const ROUNDING_DAMPING = 0.02;
 
 /**
  * Rounds a model by what that does to calibration texts. Two streams of hidden states pass through the layers, one above the other in one matrix:

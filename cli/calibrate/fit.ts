@@ -3,6 +3,8 @@ import type { FloatKernel, Matrix } from '../float/kernel.ts';
 import { addProductColumns } from '../float/multiply.ts';
 import type { Statistics } from './statistics.ts';
 
+/** Share of the mean of the inputs' variances that is added to each: what no calibration text has shown may still come. */
+export const ROUNDING_DAMPING = 0.02;
 /** Least squares change weights by more than rounding does, and lose the more the fewer tokens an input has: hence the more damping. */
 const fitDamping = (inputs: number, tokens: number) => 0.1 + inputs / tokens;
 

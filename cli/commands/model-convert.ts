@@ -3,7 +3,9 @@ import { defineCommand } from 'citty';
 import { fingerprintOf } from '../../src/format/fingerprint.ts';
 import { CALIBRATION_TEXTS } from '../calibrate/texts.ts';
 import { convertCheckpoint } from '../convert/convert.ts';
+import { parseBytes } from '../parse-bytes.ts';
 import { createProgress } from '../progress.ts';
+import { createCounter } from '../progress-counter.ts';
 import { readTextLines } from '../text-lines.ts';
 import { UserError } from '../user-error.ts';
 
@@ -21,7 +23,17 @@ export const convertCommand = defineCommand({
       valueHint: 'DIR',
       description: 'Model directory to make; a model that is there is replaced',
     },
-    quant: { type: 'enum', options: ['q8', 'q4'], default: 'q8', description: '8 or 4.5 stored bits a weight' },
+    quant: {
+      type: 'enum',
+      options: ['q8', 'q4', 'auto'],
+      default: 'q8',
+      description: '8 or 4.5 stored bits a weight; auto: 8 where 4.5 harm most, within --budget',
+    },
+    budget: {
+      type: 'string',
+      valueHint: 'SIZE',
+      description: 'With --quant auto: what encoder layers may take, as 200MB',
+    },
     rounding: {
       type: 'enum',
       options: ['calibrated', 'nearest'],
@@ -43,6 +55,7 @@ export const convertCommand = defineCommand({
     licence: { type: 'string', description: "The model's licence; by default MIT for BAAI/bge-m3, else unknown" },
   },
   async run({ args }) {
+    const measured = createCounter('layers measured');
     const progress = createProgress('convert');
     const abort = new AbortController();
     const stop = (signal: NodeJS.Signals) => abort.abort(signal);
@@ -57,6 +70,8 @@ export const convertCommand = defineCommand({
         revision: args.revision,
         licence: args.licence,
         calibrationTexts: calibrationTexts(args.rounding, args.calibration),
+        budgetBytes: args.budget === undefined ? undefined : parseBytes(args.budget, '--budget'),
+        onMeasured: measured.update,
         onProgress: progress.update,
         signal: abort.signal,
       });

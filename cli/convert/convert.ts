@@ -11,6 +11,8 @@ import {
 import { isLabel, type Manifest } from '../../src/format/manifest.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { createCalibrator } from '../calibrate/calibrate.ts';
+import { planMixedTypes, uniformTypes } from '../calibrate/mixed.ts';
+import { measureSensitivities } from '../calibrate/sensitivity.ts';
 import { tokenizeTexts } from '../calibrate/tokenize.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type CheckpointDirectory, openCheckpointDirectory } from '../checkpoint/directory.ts';
@@ -29,7 +31,7 @@ import {
 import { createModelWriter, type ModelWriter } from './model-writer.ts';
 import { type BuiltTokenizer, buildTokenizer, readTokenizerSource } from './tokenizer.ts';
 
-export type Preset = Manifest['preset'];
+export type Preset = Exclude<Manifest['preset'], 'auto'>;
 
 const PRESET_WEIGHTS: Readonly<Record<Preset, WeightType>> = { q8: 'u7', q4: 'u4g32' };
 
@@ -43,6 +45,9 @@ export interface ModelSources extends FloatModel {
   readonly rounding?: Rounding | undefined;
 }
 
+/** How many bits weights get: the same everywhere, or of each encoder layer its own. */
+export type Precision = Preset | readonly LayerWeightTypes[];
+
 /** Called after every file with the model bytes written so far and those there will be. */
 export type OnProgress = (writtenBytes: number, totalBytes: number) => void;
 
@@ -50,13 +55,13 @@ export type OnProgress = (writtenBytes: number, totalBytes: number) => void;
 export async function writeModel(
   writer: ModelWriter,
   sources: ModelSources,
-  preset: Preset,
+  precision: Precision,
   model: Manifest['model'],
   onProgress: OnProgress = () => {},
 ): Promise<Manifest> {
   const { architecture, encoder, tokenizer } = sources;
   const rounding = sources.rounding ?? nearestRounding(encoder, architecture);
-  const shape = planModel(architecture, preset);
+  const shape = planModel(architecture, precision);
   let totalBytes = tokenizer.bytes.length;
   for (const [, bytes] of expectedFiles(shape)) totalBytes += bytes;
   let writtenBytes = 0;
@@ -76,25 +81,28 @@ export async function writeModel(
     await add(positionPageFile(page++), bytes);
   page = 0;
   for (const bytes of encodeWordPages(encoder, planWordTable(shape))) await add(wordPageFile(page++), bytes);
+  const preset = typeof precision === 'string' ? precision : 'auto';
   return writer.finish({ format: 'm3edge/1', model, preset, tokenizer: tokenizer.ids, ...shape });
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** @throws UserError if a file would be longer than a static asset may be. */
-export function planModel(architecture: Architecture, preset: Preset): ModelShape {
-  const type = PRESET_WEIGHTS[preset];
-  const layer: LayerWeightTypes = { qkv: type, attentionOutput: type, intermediate: type, output: type };
+export function planModel(architecture: Architecture, precision: Precision): ModelShape {
+  const layers =
+    typeof precision === 'string'
+      ? Array.from({ length: architecture.layerCount }, () => uniformTypes(PRESET_WEIGHTS[precision]))
+      : precision;
   const shape: ModelShape = {
     architecture,
     wordTable: { pageRows: PAGE_ROWS, type: 'i8' },
     positionTable: { pageRows: PAGE_ROWS, type: 'i16' },
-    layers: Array.from({ length: architecture.layerCount }, () => layer),
+    layers,
   };
   for (const [name, bytes] of expectedFiles(shape)) {
     if (bytes > LIMITS.shardBytes) {
       throw new UserError(
-        `${name} would have ${bytes} bytes, at most ${LIMITS.shardBytes} can be served; ${preset === 'q8' ? 'try --quant q4' : 'the model is too wide'}`,
+        `${name} would have ${bytes} bytes, at most ${LIMITS.shardBytes} can be served; ${precision === 'q8' ? 'try --quant q4' : 'the model is too wide'}`,
       );
     }
   }
@@ -104,7 +112,10 @@ export function planModel(architecture: Architecture, preset: Preset): ModelShap
 export interface ConvertOptions {
   readonly checkpoint: string;
   readonly outDir: string;
-  readonly preset: Preset;
+  /** `auto` gives 8 bits where 4 harm most, as far as `budgetBytes` go; it needs calibration texts. */
+  readonly preset: Manifest['preset'];
+  /** Of all encoder layers together, with `auto`. */
+  readonly budgetBytes?: number | undefined;
   readonly name: string;
   /** Hub name; by default what config.json remembers, else `unknown`. */
   readonly upstream?: string | undefined;
@@ -115,6 +126,8 @@ export interface ConvertOptions {
   readonly buildTokenizer?: typeof buildTokenizer;
   /** Encoder layers are rounded by what they do to these (`cli/calibrate`); without them each weight goes to the nearest value. */
   readonly calibrationTexts?: readonly string[] | undefined;
+  /** With `auto`: encoder layers measured so far, before anything is written. */
+  readonly onMeasured?: (layers: number) => void;
   readonly onProgress?: OnProgress;
   /** Stops the conversion between two files; nothing is left behind. */
   readonly signal?: AbortSignal;
@@ -136,11 +149,13 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
       ...tensors,
       tokenizer: openTokenizer(directory, config, options.buildTokenizer ?? buildTokenizer),
     };
-    planModel(sources.architecture, options.preset); // refuses what cannot be served before anything is written
-    const rounding = options.calibrationTexts && calibrate(sources, options.calibrationTexts);
+    const ids = options.calibrationTexts && calibrationIds(sources, options.calibrationTexts);
+    const precision = options.preset === 'auto' ? choosePrecision(sources, ids, options) : options.preset;
+    planModel(sources.architecture, precision); // refuses what cannot be served before anything is written
+    const rounding = ids && createCalibrator(sources.encoder, sources.architecture, ids);
     const writer = createModelWriter(options.outDir);
     try {
-      return await writeModel(writer, { ...sources, rounding }, options.preset, model, (...bytes) => {
+      return await writeModel(writer, { ...sources, rounding }, precision, model, (...bytes) => {
         options.signal?.throwIfAborted();
         options.onProgress?.(...bytes);
       });
@@ -154,8 +169,23 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
   }
 }
 
-const calibrate = ({ encoder, architecture, tokenizer }: ModelSources, texts: readonly string[]): Rounding =>
-  createCalibrator(encoder, architecture, tokenizeTexts(tokenizer.bytes, texts, architecture.maxTokens));
+const calibrationIds = ({ architecture, tokenizer }: ModelSources, texts: readonly string[]): Uint32Array[] =>
+  tokenizeTexts(tokenizer.bytes, texts, architecture.maxTokens);
+
+function choosePrecision(
+  { encoder, architecture }: ModelSources,
+  ids: readonly Uint32Array[] | undefined,
+  { budgetBytes, onMeasured, signal }: ConvertOptions,
+): Precision {
+  if (ids === undefined || budgetBytes === undefined)
+    throw new UserError('--quant auto: needs --budget SIZE, and --rounding calibrated');
+  planMixedTypes(architecture, [], budgetBytes); // refuses a budget that is too small before the long part
+  const sensitivities = measureSensitivities(encoder, architecture, ids, (layers) => {
+    signal?.throwIfAborted();
+    onMeasured?.(layers);
+  });
+  return planMixedTypes(architecture, sensitivities, budgetBytes);
+}
 
 /** The tensors, once all are there in the shapes that config.json promises. @param opened Receives what the caller must close, also when this throws. */
 export async function openTensors(

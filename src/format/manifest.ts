@@ -27,7 +27,8 @@ export interface Manifest extends ModelShape {
     /** Constructed, not trained: it knows words, not meaning. Absent elsewhere. */
     readonly demo?: true;
   };
-  readonly preset: 'q8' | 'q4';
+  /** `auto`: of each linear layer its own, as `layers` says. */
+  readonly preset: 'q8' | 'q4' | 'auto';
   readonly tokenizer: { readonly bos: number; readonly pad: number; readonly eos: number; readonly unknown: number };
   readonly files: Readonly<Record<string, FileEntry>>;
 }
@@ -73,7 +74,7 @@ export function parseManifest(text: string): Manifest {
   const manifest: Manifest = {
     format,
     model: parseModel(root.model),
-    preset: oneOf(root.preset, 'preset', ['q8', 'q4']),
+    preset: oneOf(root.preset, 'preset', ['q8', 'q4', 'auto']),
     architecture,
     tokenizer: parseTokenizer(root.tokenizer, architecture.vocabularySize),
     wordTable: parseTable(root.wordTable, 'wordTable', 'i8'),

@@ -54,7 +54,7 @@ describe('m3edge model info', () => {
       readFileSync(join(model, 'manifest.json'), 'utf8').replace('"q4"', '"q5"'),
     );
     await expect(run('info', damaged)).rejects.toThrow(
-      /manifest\.json: preset: got "q5", wanted q8 or q4; convert the model again/,
+      /manifest\.json: preset: got "q5", wanted q8 or q4 or auto; convert the model again/,
     );
   });
 });

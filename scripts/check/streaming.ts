@@ -4,7 +4,7 @@ import { WASM_PAGE_BYTES } from '../../src/kernel/kernel.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Finding } from '../check.ts';
 import { type Measured, startMeasured } from '../streaming/measured.ts';
-import { type Preset, planOf, synthModel } from '../streaming/models.ts';
+import { FREQUENT_TEXT, type Preset, planOf, synthModel } from '../streaming/models.ts';
 
 const MiB = 2 ** 20;
 const ISOLATE_BYTES = 128 * MiB;
@@ -128,13 +128,13 @@ async function* checkOverlap(preset: Preset): AsyncGenerator<Finding> {
     await startMeasured(model, ALL_RESIDENT),
   ];
   try {
-    await streamed.encode(tokens);
-    await resident.encode(tokens);
+    await streamed.encode(tokens, FREQUENT_TEXT);
+    await resident.encode(tokens, FREQUENT_TEXT);
     await streamed.storage.setThrottle(THROTTLE);
     let [total, compute, transfer] = [Infinity, Infinity, Infinity];
     for (let round = 0; round < ROUNDS; round++) {
-      total = Math.min(total, await streamed.encode(tokens));
-      compute = Math.min(compute, await resident.encode(tokens));
+      total = Math.min(total, await streamed.encode(tokens, FREQUENT_TEXT));
+      compute = Math.min(compute, await resident.encode(tokens, FREQUENT_TEXT));
       transfer = Math.min(transfer, await readLayers(streamed.storage.url));
     }
     const share = total / Math.max(compute, transfer);

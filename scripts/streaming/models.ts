@@ -28,10 +28,13 @@ export async function synthModel(preset: Preset): Promise<string> {
   return directory;
 }
 
+/** All its pieces are among the first 4,096: its pages stay in memory, and a pass reads nothing but layers. */
+export const FREQUENT_TEXT = 'a b c d e f g h i j k l m n o p q r s t u v w x y z '.repeat(1000);
+
 /** Longer than any limit; what is wanted of it is cut off by `max_length`. Real text where that is at hand: its pages are read as in life. */
 export const LONG_TEXT = isReal
   ? readFileSync(join(data, 'corpora/xquad/en.txt'), 'utf8').slice(0, 100_000).replaceAll('\n', ' ')
-  : 'a b c d e f g h i j k l m n o p q r s t u v w x y z '.repeat(1000);
+  : FREQUENT_TEXT;
 
 /** What the engine lays out for a pass of one text, without reading anything. */
 export function planOf(directory: string, tokens: number, budgetBytes: number): MemoryPlan {

@@ -1,13 +1,17 @@
-import { waitUntil } from 'cloudflare:workers';
+import { WorkerEntrypoint, waitUntil } from 'cloudflare:workers';
 import { createHash } from 'node:crypto';
 import relaxed from '../build/kernel-relaxed.wasm';
 import simd from '../build/kernel-simd.wasm';
+import { withAnswerCache } from './answer-cache.ts';
 import { createApp } from './app.ts';
 import { type AccessBindings, openAccess } from './auth/open-access.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import type { LayerRunner } from './engine/layer-runner.ts';
 import type { Architecture } from './format/architecture.ts';
 import { keepValue } from './keep-value.ts';
+import { toServiceError } from './routes/error-response.ts';
+import { runWorkersAi, toAiException, type WorkersAiOptions } from './routes/workers-ai.ts';
+import type { AiAnswer } from './routes/workers-ai-schema.ts';
 import { loadManifest } from './shards/manifest.ts';
 import { openStorage, type Storage, withCache } from './shards/storage.ts';
 import { verified } from './shards/verified.ts';
@@ -25,12 +29,15 @@ function openModelStorage({ MODEL_SOURCE, MODEL_CACHE, ASSETS, MODELS }: WorkerE
   return MODEL_CACHE === 'on' ? withCache(storage, caches.default, waitUntil) : storage;
 }
 
+/** Answers of callers by RPC are kept apart from those of every API key. */
+const RPC_TENANT = 'service binding';
+
 /**
- * The Worker: its bindings and variables wired to an app. State is the isolate's.
+ * The Worker: its bindings and variables wired to an app, and to an entrypoint for other Workers. State is the isolate's.
  *
  * @param createLayers The engine; default the kernels.
  */
-export function createWorker(createLayers?: (architecture: Architecture) => LayerRunner): ExportedHandler<WorkerEnv> {
+export function createWorker(createLayers?: (architecture: Architecture) => LayerRunner) {
   let storage: Storage | undefined;
   let app: ReturnType<typeof createApp> | undefined;
 
@@ -54,15 +61,33 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
       access: openAccess(env),
       log,
       accessLog: env.ACCESS_LOG === 'on' ? accessLog : undefined,
-      answers: env.ANSWER_CACHE === 'on' ? caches.default : undefined,
+      answers: answersOf(env),
       waitUntil,
       corsOrigins: (env.CORS_ORIGINS ?? '*').split(/[ ,]+/).filter((origin) => origin !== ''),
     });
 
-  return {
+  const handler: ExportedHandler<WorkerEnv> = {
     fetch(request, env, ctx) {
       app ??= openApp(env);
       return app.fetch(request, env, ctx);
     },
   };
+
+  /** What another Worker binds in place of Workers AI; who may is decided by the account, so there is no key. */
+  class WorkersAi extends WorkerEntrypoint<WorkerEnv> {
+    async run(model: string, input: unknown, options?: WorkersAiOptions): Promise<AiAnswer> {
+      try {
+        const answers = answersOf(this.env);
+        const embedder = await getEmbedder(this.env);
+        const kept = answers ? withAnswerCache(embedder, answers, { tenant: RPC_TENANT, waitUntil }) : embedder;
+        return await runWorkersAi(kept, model, input, options);
+      } catch (error) {
+        throw toAiException(toServiceError(error, crypto.randomUUID(), log));
+      }
+    }
+  }
+
+  return { handler, WorkersAi };
 }
+
+const answersOf = ({ ANSWER_CACHE }: WorkerEnv) => (ANSWER_CACHE === 'on' ? caches.default : undefined);

@@ -7,5 +7,7 @@ import { TokenBudgets } from './token-budgets.ts';
 const MAX_TOKENS = 512;
 
 /** The same Worker with the `onnx` engine, an entry of its own: its 14 MB of wasm are in no other bundle. `wrangler.toml`, `[env.onnx]`. */
-export default createWorker((architecture) => createOnnxLayers(architecture, module, MAX_TOKENS));
-export { TokenBudgets };
+const { handler, WorkersAi } = createWorker((architecture) => createOnnxLayers(architecture, module, MAX_TOKENS));
+
+export default handler;
+export { TokenBudgets, WorkersAi };

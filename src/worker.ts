@@ -1,5 +1,7 @@
 import { createWorker } from './create-worker.ts';
 import { TokenBudgets } from './token-budgets.ts';
 
-export default createWorker();
-export { TokenBudgets };
+const { handler, WorkersAi } = createWorker();
+
+export default handler;
+export { TokenBudgets, WorkersAi };

@@ -54,7 +54,7 @@ export function workersAiRoutes({ access, log }: RouteDeps) {
     const input = await readJsonBody(c.req.raw);
     const embedder = await c.var.openEmbedder();
     c.header('x-embedding-fingerprint', embedder.fingerprint);
-    const result = await runWorkersAi(embedder, AI_MODEL, input, c.req.raw.signal);
+    const result = await runWorkersAi(embedder, AI_MODEL, input, { signal: c.req.raw.signal });
     return c.json({ result, success: true, errors: [], messages: [] });
   });
   routes.post('/ai/run/*', (c) => {
@@ -66,8 +66,15 @@ export function workersAiRoutes({ access, log }: RouteDeps) {
 const noSuchModel = (model: string) =>
   new ServiceError('not_found', `no such model ${shortName(model)}; ${AI_MODEL} is served`);
 
+/** Of the binding's options those that change what it does; `gateway`, `tags` and others have no meaning here and none is needed. */
+export interface WorkersAiOptions {
+  readonly queueRequest?: boolean;
+  readonly returnRawResponse?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /**
- * `env.AI.run(model, input)`.
+ * `env.AI.run(model, input, options)`.
  *
  * @throws ServiceError `not_found` where the model is another; as the embedder.
  */
@@ -75,9 +82,11 @@ export async function runWorkersAi(
   embedder: Embedder,
   model: string,
   input: unknown,
-  signal?: AbortSignal,
+  { queueRequest, returnRawResponse, signal }: WorkersAiOptions = {},
 ): Promise<AiAnswer> {
-  if (model !== AI_MODEL) throw noSuchModel(model);
+  if (model !== AI_MODEL) throw noSuchModel(String(model));
+  if (queueRequest) throw notHere('queueRequest', 'queues batches, which are not kept here; run each input');
+  if (returnRawResponse) throw notHere('returnRawResponse', 'asks for a Response; over RPC there are values alone');
   refuseQueue(input);
   const has = (field: string) => typeof input === 'object' && input !== null && Object.hasOwn(input, field);
   const embed = async (texts: readonly string[], truncate: boolean, paramOf: EmbedOptions['paramOf'] & {}) => {
@@ -113,13 +122,7 @@ export async function runWorkersAi(
 function refuseQueue(input: unknown): void {
   if (typeof input !== 'object' || input === null) return;
   const field = ['requests', 'request_id'].find((name) => Object.hasOwn(input, name));
-  if (field) {
-    throw new ServiceError(
-      'bad_request',
-      `${field} belongs to queued batches, which are not kept here; run each input`,
-      {
-        param: field,
-      },
-    );
-  }
+  if (field) throw notHere(field, 'belongs to queued batches, which are not kept here; run each input');
 }
+
+const notHere = (param: string, problem: string) => new ServiceError('bad_request', `${param} ${problem}`, { param });

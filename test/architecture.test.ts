@@ -21,7 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['embedding-json.ts', 'answer-cache.ts', 'metered-embedder.ts', 'auth'],
   ['store-records.ts'],
   ['routes', 'jobs'],
-  ['app.ts'],
+  ['app.ts', 'client'], // of routes the client takes types alone
   ['create-worker.ts', 'token-budgets.ts'],
   ['worker.ts', 'worker-onnx.ts'],
 ];

@@ -68,7 +68,7 @@ const meta = v.strictObject({
 });
 
 const TeiRanks = v.array(v.strictObject({ index: v.number(), text: v.optional(v.string()), score: v.number() }));
-const RanksV1 = v.strictObject({
+export const RanksV1 = v.strictObject({
   id: v.string(),
   object: v.literal('list'),
   model: v.string(),

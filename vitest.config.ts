@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/worker/**', 'test/workerd/**', 'test/process/**'],
+          exclude: ['**/node_modules/**', 'test/worker/**', 'test/workerd/**', 'test/process/**'],
           globalSetup: convertModels,
           ...timeouts,
         },

@@ -32,12 +32,24 @@ function openModelStorage({ MODEL_SOURCE, MODEL_CACHE, ASSETS, MODELS }: WorkerE
 /** Answers of callers by RPC are kept apart from those of every API key. */
 const RPC_TENANT = 'service binding';
 
+/** Named, because a declaration file cannot hold an anonymous class with what is protected in its base. */
+export interface WorkerParts {
+  readonly handler: ExportedHandler<WorkerEnv>;
+  /** What another Worker binds in place of Workers AI. */
+  readonly WorkersAi: new (
+    ctx: ExecutionContext,
+    env: WorkerEnv,
+  ) => WorkerEntrypoint<WorkerEnv> & {
+    run(model: string, input: unknown, options?: WorkersAiOptions): Promise<AiAnswer>;
+  };
+}
+
 /**
  * The Worker: its bindings and variables wired to an app, and to an entrypoint for other Workers. State is the isolate's.
  *
  * @param createLayers The engine; default the kernels.
  */
-export function createWorker(createLayers?: (architecture: Architecture) => LayerRunner) {
+export function createWorker(createLayers?: (architecture: Architecture) => LayerRunner): WorkerParts {
   let storage: Storage | undefined;
   let app: ReturnType<typeof createApp> | undefined;
 

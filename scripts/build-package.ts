@@ -20,6 +20,7 @@ const COPIED = [
   'build/kernel-simd.wasm',
   'build/float.wasm',
   'model-shards/demo',
+  'migrations',
   'wrangler.toml',
 ];
 

@@ -16,10 +16,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['engine'],
   ['heads'],
   ['scoring'],
-  ['embedder.ts', 'documents'],
+  ['embedder.ts'],
   ['compute-score.ts', 'sparse-json.ts', 'packed-embedding.ts', 'decorated-embedder.ts', 'trim-embedding.ts'],
   ['embedding-json.ts', 'answer-cache.ts', 'metered-embedder.ts', 'auth'],
-  ['store-records.ts'],
+  ['store-records.ts', 'documents'],
   ['routes', 'jobs'],
   ['app.ts', 'client'], // of routes the client takes types alone
   ['create-worker.ts', 'token-budgets.ts'],

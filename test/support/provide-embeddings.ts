@@ -1,9 +1,12 @@
+import { join } from 'node:path';
+import { readD1Migrations } from '@cloudflare/vitest-plugin';
 import type { TestProject } from 'vitest/node';
+import { projectRoot } from '../../cli/installation.ts';
 import { digestOf } from './digest.ts';
 import { FIXTURES, modelDirectory, openModel, PRESETS, readGolden } from './models.ts';
 import type { ProvidedModels } from './provided.ts';
 
-/** Global set-up of the tests that run in workerd: every golden text embedded in Node, for comparison. */
+/** Global set-up of the tests that run in workerd: every golden text embedded in Node, for comparison; the database's migrations. */
 export default async function provideEmbeddings(project: TestProject): Promise<void> {
   const models: Record<string, ProvidedModels[string]> = {};
   for (const fixture of FIXTURES) {
@@ -15,4 +18,5 @@ export default async function provideEmbeddings(project: TestProject): Promise<v
     }
   }
   project.provide('models', models);
+  project.provide('migrations', await readD1Migrations(join(projectRoot, 'migrations')));
 }

@@ -6,5 +6,7 @@ declare module 'vitest' {
     /** The assets of the Worker under test. */
     assets: string;
     models: ProvidedModels;
+    /** migrations/, as statements. */
+    migrations: { name: string; queries: string[] }[];
   }
 }

@@ -43,7 +43,7 @@ CREATE TABLE serving (
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
   set_id INTEGER,                       -- vector_sets.id that readers use; NULL: none yet
   previous_set_id INTEGER,              -- used before: the way back
-  is_pinned INTEGER NOT NULL DEFAULT 0, -- 1 after a rollback: no switch but by hand
+  refused_set_id INTEGER,               -- left by a rollback: no switch to it but by hand
   switched_at INTEGER
 );
 INSERT INTO serving (only_row) VALUES (1);

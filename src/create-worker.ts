@@ -5,6 +5,7 @@ import simd from '../build/kernel-simd.wasm';
 import { withAnswerCache } from './answer-cache.ts';
 import { createApp } from './app.ts';
 import { type AccessBindings, openAccess } from './auth/open-access.ts';
+import { openDatabase } from './documents/database.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import type { LayerRunner } from './engine/layer-runner.ts';
 import type { Architecture } from './format/architecture.ts';
@@ -74,6 +75,7 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
       log,
       accessLog: env.ACCESS_LOG === 'on' ? accessLog : undefined,
       answers: answersOf(env),
+      database: databaseOf(env),
       waitUntil,
       corsOrigins: (env.CORS_ORIGINS ?? '*').split(/[ ,]+/).filter((origin) => origin !== ''),
     });
@@ -101,5 +103,8 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
 
   return { handler, WorkersAi };
 }
+
+const databaseOf = ({ DOCUMENTS }: WorkerEnv) =>
+  DOCUMENTS && openDatabase(DOCUMENTS, (message) => log({ level: 'error', event: 'database', message }));
 
 const answersOf = ({ ANSWER_CACHE }: WorkerEnv) => (ANSWER_CACHE === 'on' ? caches.default : undefined);

@@ -17,7 +17,8 @@ export type ErrorCode =
   | 'internal'
   | 'model_shard_missing'
   | 'model_shard_corrupt'
-  | 'model_unavailable';
+  | 'model_unavailable'
+  | 'store_unavailable';
 
 /** A failure the caller is told about: its message is printed as it stands, so it never holds input text or keys. */
 export class ServiceError extends Error {

@@ -18,6 +18,42 @@ export interface Result<Row> {
   readonly meta: { readonly changes: number };
 }
 
+/**
+ * A binding whose failures are ServiceErrors `store_unavailable`; what D1 itself has said goes to `onFailure`.
+ */
+export function openDatabase(binding: Database, onFailure: (message: string) => void): Database {
+  const inner = new WeakMap<Statement, Statement>();
+  const guard = async <Value>(run: () => Promise<Value>): Promise<Value> => {
+    try {
+      return await run();
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      onFailure(message);
+      const isEmpty = /no such table/.test(message);
+      throw new ServiceError(
+        'store_unavailable',
+        isEmpty
+          ? 'the database has no tables; run wrangler d1 migrations apply DOCUMENTS'
+          : 'the database does not answer; try again',
+        { cause },
+      );
+    }
+  };
+  const wrap = (statement: Statement): Statement => {
+    const wrapped: Statement = {
+      bind: (...values) => wrap(statement.bind(...values)),
+      all: <Row>() => guard(() => statement.all<Row>()),
+      first: <Row>() => guard(() => statement.first<Row>()),
+    };
+    inner.set(wrapped, statement);
+    return wrapped;
+  };
+  return {
+    prepare: (sql) => wrap(binding.prepare(sql)),
+    batch: <Row>(statements: Statement[]) => guard(() => binding.batch<Row>(statements.map((one) => inner.get(one)!))),
+  };
+}
+
 export type SqlValue = string | number | null | Uint8Array<ArrayBuffer>;
 
 /** What D1 refuses, and its local form does not. */

@@ -1,5 +1,6 @@
 import type { AnswerStore } from '../answer-cache.ts';
 import type { Access, Caller } from '../auth/access.ts';
+import type { Database } from '../documents/database.ts';
 import type { Embedder } from '../embedder.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Meter } from '../metered-embedder.ts';
@@ -16,6 +17,8 @@ export interface RouteDeps {
   readonly accessLog?: Log | undefined;
   /** Where answers are kept; absent: nowhere. */
   readonly answers?: AnswerStore | undefined;
+  /** Documents and their vectors; absent: the routes over them say so. */
+  readonly database?: Database | undefined;
   /** Keeps a request alive until work behind its answer is done. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** Origins whose pages may call; default all. */

@@ -23,6 +23,7 @@ export const STATUS = {
   model_shard_missing: 503,
   model_shard_corrupt: 503,
   model_unavailable: 503,
+  store_unavailable: 503,
 } as const satisfies Record<ErrorCode, ContentfulStatusCode>;
 
 /** Seconds to wait where the error itself names none: a pass is over in about one, a deployment is not mended in ten. */
@@ -30,6 +31,7 @@ const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   overloaded: 1,
   rate_limited: 1,
   model_unavailable: 2,
+  store_unavailable: 2,
   model_shard_missing: 10,
   model_shard_corrupt: 10,
 };

@@ -35,6 +35,7 @@ const FAILURES = {
   model_shard_missing: 'inference',
   model_shard_corrupt: 'inference',
   model_unavailable: 'inference',
+  store_unavailable: 'inference',
 } as const satisfies Record<ErrorCode, string>;
 
 export function createMetrics(): Metrics {

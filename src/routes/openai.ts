@@ -41,6 +41,7 @@ const ERRORS = {
   model_shard_missing: [503, 'server_error', 'model_shard_missing'],
   model_shard_corrupt: [503, 'server_error', 'model_shard_corrupt'],
   model_unavailable: [503, 'server_error', 'model_unavailable'],
+  store_unavailable: [503, 'server_error', 'store_unavailable'],
 } as const satisfies Record<
   ErrorCode,
   readonly [status: ContentfulStatusCode, type: string, code: string | null, mayRetry?: false]

@@ -41,6 +41,7 @@ const ERRORS = {
   model_shard_missing: [503, 'Unhealthy'],
   model_shard_corrupt: [503, 'Unhealthy'],
   model_unavailable: [503, 'Unhealthy'],
+  store_unavailable: [503, 'Unhealthy'],
 } as const satisfies Record<ErrorCode, readonly [ContentfulStatusCode, TeiErrorType | undefined]>;
 
 /** `{"error":..,"error_type":..}`; a caller who is not let in gets an empty body. */

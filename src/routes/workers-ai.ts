@@ -32,6 +32,7 @@ const ERRORS = {
   model_shard_missing: [503, 503],
   model_shard_corrupt: [503, 503],
   model_unavailable: [503, 503],
+  store_unavailable: [503, 503],
 } as const satisfies Record<ErrorCode, readonly [status: ContentfulStatusCode, code: number]>;
 
 /** @see https://developers.cloudflare.com/workers-ai/platform/errors/ */

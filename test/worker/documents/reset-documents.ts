@@ -10,6 +10,6 @@ export async function resetDocuments(): Promise<void> {
   await applyD1Migrations(db, inject('migrations'));
   await db.batch([
     ...TABLES.map((table) => db.prepare(`DELETE FROM ${table}`)),
-    db.prepare('UPDATE serving SET set_id = NULL, previous_set_id = NULL, is_pinned = 0, switched_at = NULL'),
+    db.prepare('UPDATE serving SET set_id = NULL, previous_set_id = NULL, refused_set_id = NULL, switched_at = NULL'),
   ]);
 }

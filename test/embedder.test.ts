@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LayerProgress } from '../src/engine/encoder.ts';
+import { layerFile } from '../src/format/layout.ts';
 import { modelDirectory, openModel, readGolden } from './support/models.ts';
 
 const embedder = await openModel(modelDirectory('micro-m3', 'q8'));
@@ -27,12 +29,19 @@ describe('createEmbedder', () => {
   });
 
   it('reports every layer of a pass, and which were in memory', async () => {
-    const layers: unknown[] = [];
+    const layers: LayerProgress[] = [];
     await embedder.embed(texts, { dense: true, onLayer: (progress) => layers.push(progress) });
-    const again: unknown[] = [];
+    const again: LayerProgress[] = [];
     await embedder.embed(texts, { dense: true, onLayer: (progress) => again.push(progress) });
     expect(layers).toHaveLength(3);
-    expect(again).toEqual([0, 1, 2].map((layer) => ({ layer, of: 3, resident: true })));
+    const { files } = embedder.manifest;
+    expect(again).toMatchObject(
+      [0, 1, 2].map((layer) => ({ layer, of: 3, resident: true, bytes: files[layerFile(layer)]!.bytes })),
+    );
+    for (const { waitMs, computeMs } of [...layers, ...again]) {
+      expect(waitMs).toBeGreaterThanOrEqual(0);
+      expect(computeMs).toBeGreaterThan(0);
+    }
   });
 
   it('averages all tokens under mean pooling', async () => {

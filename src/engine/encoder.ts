@@ -41,11 +41,16 @@ export interface EncodedPass {
   readonly pace: Pace;
 }
 
-/** An encoder layer that a pass has gone through: which of how many, and whether it was in memory already. */
+/** An encoder layer that a pass has gone through. */
 export interface LayerProgress {
   readonly layer: number;
   readonly of: number;
+  /** Whether it was in memory already. */
   readonly resident: boolean;
+  readonly bytes: number;
+  /** Milliseconds until its weights were there, then until it was computed; on Cloudflare the clock only moves with input and output. */
+  readonly waitMs: number;
+  readonly computeMs: number;
 }
 export type OnLayer = (progress: LayerProgress) => void;
 
@@ -130,7 +135,9 @@ export function createEncoder(deps: EncoderDeps): Encoder {
         const [weight, bias] = [memory.embeddings + embeddings.weight, memory.embeddings + embeddings.bias];
         kernel.addLayerNorm(memory.hidden, 0, pass.ids.length, hiddenSize, weight, bias, layerNormEpsilon);
         for (const [layer, layout] of layouts.entries()) {
+          const askedMs = performance.now();
           const { slot, resident } = await stream.ready(layer);
+          const readyMs = performance.now();
           ensureOwner();
           await layers.run(
             { kernel, architecture, plan: memory, pass, pace },
@@ -138,7 +145,8 @@ export function createEncoder(deps: EncoderDeps): Encoder {
             memory.slots + slot * memory.slotBytes,
           );
           stream.done(layer);
-          onLayer?.({ layer, of: layouts.length, resident });
+          const [waitMs, computeMs] = [readyMs - askedMs, performance.now() - readyMs];
+          onLayer?.({ layer, of: layouts.length, resident, bytes: layout.byteLength, waitMs, computeMs });
         }
       } finally {
         stream.close();

@@ -19,8 +19,8 @@ export async function* encodeEvents(
   yield event('tokens', { tokens, passes });
   const layers: string[] = [];
   let wake = () => {};
-  const onLayer: EmbedOptions['onLayer'] = (progress) => {
-    layers.push(event('layer', progress));
+  const onLayer: EmbedOptions['onLayer'] = ({ waitMs, computeMs, ...progress }) => {
+    layers.push(event('layer', { ...progress, wait_ms: round(waitMs), compute_ms: round(computeMs) }));
     wake();
   };
   const embeddings = embedder.embedEach(texts, { ...options, streamColbert: true, onLayer }, signal);
@@ -56,5 +56,7 @@ export async function* encodeEvents(
 }
 
 type Outcome = { readonly result: IteratorResult<Embedding> } | { readonly error: unknown };
+
+const round = (ms: number): number => Math.round(ms * 100) / 100;
 
 const event = (name: string, data: unknown): string => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -23,7 +23,8 @@ describe('POST /encode with accept: text/event-stream', () => {
       ...fake,
       async *embedEach(texts: readonly string[], options: EmbedOptions) {
         for (const layer of [0, 1]) {
-          options.onLayer?.({ layer, of: 2, resident: layer === 0 });
+          const times = { bytes: 851_200, waitMs: 0.1234, computeMs: 2 };
+          options.onLayer?.({ layer, of: 2, resident: layer === 0, ...times });
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
         yield* fake.embedEach(texts, options);
@@ -36,7 +37,14 @@ describe('POST /encode with accept: text/event-stream', () => {
     const events = eventsOf(text);
     expect(events.map(([name]) => name)).toEqual(['tokens', 'layer', 'layer', 'embedding', 'embedding', 'done']);
     expect(events[0]![1]).toEqual({ tokens: [5, 6], passes: 1 });
-    expect(events[1]![1]).toEqual({ layer: 0, of: 2, resident: true });
+    expect(events[1]![1]).toEqual({
+      layer: 0,
+      of: 2,
+      resident: true,
+      bytes: 851_200,
+      wait_ms: 0.12,
+      compute_ms: 2,
+    });
     expect(events[4]![1]).toMatchObject({ index: 1, tokens: 6, truncated: false });
   });
 

@@ -19,6 +19,7 @@ const COPIED = [
   'build/kernel-relaxed.wasm',
   'build/kernel-simd.wasm',
   'build/float.wasm',
+  'build/page',
   'model-shards/demo',
   'migrations',
   'wrangler.toml',

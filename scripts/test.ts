@@ -41,11 +41,13 @@ const counter: Reporter = {
 
 const WRANGLER_TYPES = ['wrangler', 'types', '--include-runtime=false', '--strict-vars=false', '--check'];
 check('the kernels compile', ['node', 'scripts/build-kernel.ts']);
+check('the page is bundled', ['node', 'scripts/build-page.ts']);
 check(
   'the types fit',
   WRANGLER_TYPES,
   ['tsc', '-p', 'tsconfig.json'],
   ['tsc', '-p', 'tsconfig.node.json'],
+  ['tsc', '-p', 'playground/tsconfig.json'],
   ['tsc', '-p', 'test/worker/tsconfig.json'],
 );
 check('the linter is content', ['biome', 'check', '.']);

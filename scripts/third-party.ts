@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 /** Writes THIRD_PARTY.md: node scripts/third-party.ts. test/third-party.test.ts says when. */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Not installed beside the package, but part of what it holds: the page's script. */
+const BUNDLED = ['preact'];
 const file = join(root, 'THIRD_PARTY.md');
 
 interface LockedPackage {
@@ -49,6 +51,7 @@ function isImportedBelow(directory: string, name: string): boolean {
 }
 
 function usersOf(name: string): string {
+  if (BUNDLED.includes(name)) return 'the page';
   const users = [isImportedBelow('src', name) && 'the Worker', isImportedBelow('cli', name) && 'the command line'];
   return users.filter(Boolean).join(', ') || 'another package of this table';
 }
@@ -60,7 +63,7 @@ export function thirdPartyNotices(): string {
   const { dependencies, optionalDependencies, peerDependencies }: ProjectManifest = JSON.parse(read('package.json'));
   const { packages }: { packages: Record<string, LockedPackage> } = JSON.parse(read('package-lock.json'));
   const locked = (name: string) => packages[`node_modules/${name}`]!;
-  const names = closure(Object.keys(dependencies), packages);
+  const names = [...closure(Object.keys(dependencies), packages), ...BUNDLED].sort();
   const beside = { ...optionalDependencies, ...peerDependencies };
   const rows = names.map((name) => {
     const { version, license = 'see below' } = locked(name);
@@ -76,8 +79,8 @@ Written by \`node scripts/third-party.ts\`. m3edge itself is under the MIT licen
 
 ## Packages
 
-The published package holds no code of other packages: npm installs them beside it. A deployed Worker does hold what it imports of them,
-because wrangler bundles it. The licences are printed in full below.
+The published package holds no code of other packages but the page's: npm installs them beside it. A deployed Worker does hold what it imports of
+them, because wrangler bundles it. The licences are printed in full below.
 
 | package | version | licence | used by |
 | --- | --- | --- | --- |

@@ -9,6 +9,7 @@ import { nativeRoutes } from './routes/native.ts';
 import { observe } from './routes/observe.ts';
 import { openAiRoutes } from './routes/openai.ts';
 import { opsRoutes } from './routes/ops.ts';
+import { pageRoutes } from './routes/page.ts';
 import { rerankRoutes } from './routes/rerank.ts';
 import { teiRoutes } from './routes/tei.ts';
 import { workersAiRoutes } from './routes/workers-ai.ts';
@@ -24,6 +25,7 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
     answerError(new ServiceError('not_found', `there is no ${c.req.method} route here; docs/api.md lists them`), c),
   );
 
+  app.route('/', pageRoutes(deps));
   app.route('/', opsRoutes(deps, metrics));
   for (const routes of [nativeRoutes, openAiRoutes, teiRoutes, rerankRoutes, workersAiRoutes, docsRoutes]) {
     app.route('/', routes(deps));

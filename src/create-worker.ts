@@ -77,6 +77,7 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
       answers: answersOf(env),
       database: databaseOf(env),
       waitUntil,
+      readPage: (name) => env.ASSETS.fetch(`https://assets.invalid/page/${name}`), // as cli/stage-page.ts puts them there
       corsOrigins: (env.CORS_ORIGINS ?? '*').split(/[ ,]+/).filter((origin) => origin !== ''),
     });
 

@@ -36,7 +36,7 @@ const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
 
 const filesBelow = (directory: string) =>
   readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.d.ts'))
     .map((name) => join(directory, name));
 const importsOf = (file: string) => {
   const source = readFileSync(join(root, file), 'utf8');
@@ -103,6 +103,19 @@ describe('the tree', () => {
         const target = resolve(file, specifier);
         const isAbove = target.startsWith('src/') && layerOf(unitOf(target)) >= layerOf('routes');
         if (isAbove || /^(test|scripts)\//.test(target)) wrong.push(`${file} imports ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('imports into the page what lies below the routes, and the client', () => {
+    const wrong: string[] = [];
+    for (const file of filesBelow('playground')) {
+      for (const specifier of importsOf(file)) {
+        const target = specifier.startsWith('.') ? resolve(file, specifier) : specifier;
+        const isOurs = /^(playground|src\/client)\//.test(target) || /^preact(\/|$)/.test(target);
+        const isBelow = target.startsWith('src/') && layerOf(unitOf(target)) < layerOf('routes');
+        if (!isOurs && !isBelow) wrong.push(`${file} imports ${target}`);
       }
     }
     expect(wrong).toEqual([]);

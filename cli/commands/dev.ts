@@ -10,6 +10,7 @@ import { findWrangler, prepareWorkspace } from '../installation.ts';
 import { ENGINE_OPTION, findOnnxRuntime } from '../onnx-engine.ts';
 import { parsePort } from '../parse-options.ts';
 import { stageModel } from '../stage-model.ts';
+import { stagePage } from '../stage-page.ts';
 import { LOCAL_STATE } from '../upload/local-bucket.ts';
 import { UserError } from '../user-error.ts';
 
@@ -22,7 +23,7 @@ export const devCommand = defineCommand({
     model: { type: 'string', valueHint: 'DIR', description: 'Model directory' },
     engine: ENGINE_OPTION,
     port: { type: 'string', default: '8787', valueHint: 'N', description: 'Port on localhost' },
-    assets: { type: 'string', valueHint: 'DIR', description: 'Where to stage the model; default dist/assets' },
+    assets: { type: 'string', valueHint: 'DIR', description: 'Where to stage model and page; default dist/assets' },
   },
   async run({ args }) {
     const port = parsePort(args.port);
@@ -33,6 +34,7 @@ export const devCommand = defineCommand({
     const workspace = prepareWorkspace();
     const assets = args.assets ? resolve(args.assets) : join(workspace, ASSETS_DIRECTORY);
     const manifest = stageModel(model, assets);
+    stagePage(assets);
     const server = startWrangler(wrangler, workspace, [
       ...['--port', String(port), '--assets', assets],
       ...['--env', args.engine === 'onnx' ? 'onnx' : ''], // an environment of wrangler.toml

@@ -21,6 +21,8 @@ export interface RouteDeps {
   readonly database?: Database | undefined;
   /** Keeps a request alive until work behind its answer is done. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
+  /** A file of the page by its name, '' for the page itself; an answer that is not ok where it was not staged. Absent: there is no page. */
+  readonly readPage?: ((name: string) => Promise<Response>) | undefined;
   /** Origins whose pages may call; default all. */
   readonly corsOrigins?: readonly string[] | undefined;
 }

@@ -1,0 +1,130 @@
+import { EXAMPLES } from '../examples.ts';
+import type { Run } from '../run.ts';
+import { MAX_TEXTS, type Settings } from '../settings.ts';
+import { isRefusal, Problem } from './problem.tsx';
+import { TextField } from './text-field.tsx';
+import type { Info } from './use-info.ts';
+
+export interface EditorProps {
+  readonly settings: Settings;
+  readonly run: Run | undefined;
+  readonly limits: Info | undefined;
+  readonly onChange: (part: Partial<Settings>) => void;
+  readonly onRun: () => void;
+}
+
+const BUSY = new Set<Run['state'] | undefined>(['asking', 'running']);
+
+/** What is asked: texts and options. */
+export function Editor({ settings, run, limits, onChange, onRun }: EditorProps) {
+  const { texts, maxLength, truncate } = settings;
+  const most = limits?.limits.tokens_per_text ?? 8192;
+  const error = run?.error;
+  const blamed = Number(/^texts\[(\d+)\]/.exec(error?.param ?? '')?.[1] ?? Number.NaN);
+  const replace = (index: number, ...by: string[]) =>
+    onChange({ texts: [...texts.slice(0, index), ...by, ...texts.slice(index + 1)].slice(0, MAX_TEXTS) });
+  return (
+    <form
+      class="editor"
+      aria-label="Texts"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onRun();
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
+        event.preventDefault();
+        onRun();
+      }}
+    >
+      <h2>Texts</h2>
+      <label class="examples">
+        Example
+        <select
+          value=""
+          onChange={(event) => {
+            const example = EXAMPLES[Number(event.currentTarget.value)];
+            event.currentTarget.value = '';
+            if (example) onChange({ texts: example.texts, pair: [0, 1] });
+          }}
+        >
+          <option value="">choose…</option>
+          {EXAMPLES.map(({ name, lang }, index) => (
+            <option key={name} value={index} lang={lang}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <ol>
+        {texts.map((text, index) => (
+          <TextField
+            key={index}
+            index={index}
+            text={text}
+            tokens={run?.settings.texts[index] === text ? run.estimate?.tokens[index] : undefined}
+            isCut={run?.settings.texts[index] === text && run.embedded[index]?.truncated === true}
+            error={index === blamed ? error : undefined}
+            onInput={(typed) => replace(index, typed)}
+            onSplit={(lines) => replace(index, ...lines)}
+            onRemove={texts.length > 1 ? () => replace(index) : undefined}
+          />
+        ))}
+      </ol>
+      <button
+        type="button"
+        class="quiet"
+        disabled={texts.length >= MAX_TEXTS}
+        onClick={() => onChange({ texts: [...texts, ''] })}
+      >
+        + Add a text
+      </button>
+      <div class="options">
+        <label>
+          At most
+          <input
+            type="number"
+            min={3}
+            max={most}
+            value={maxLength}
+            onChange={(event) => onChange({ maxLength: Math.round(event.currentTarget.valueAsNumber) || 3 })}
+          />
+          tokens a text
+        </label>
+        <label>
+          <input
+            type="checkbox"
+            checked={truncate}
+            onChange={(event) => onChange({ truncate: event.currentTarget.checked })}
+          />
+          cut what is longer
+        </label>
+      </div>
+      <div class="go">
+        <button type="submit" class="main">
+          Encode
+        </button>
+        <output>{statusOf(run)}</output>
+      </div>
+      {error && Number.isNaN(blamed) && !isRefusal(error) && <Problem error={error} />}
+      {error?.code === 'connection' && (
+        <button type="button" class="quiet" onClick={onRun}>
+          Try again
+        </button>
+      )}
+    </form>
+  );
+}
+
+function statusOf(run: Run | undefined): string {
+  if (!run || BUSY.has(run.state)) {
+    const last = run?.layers.at(-1);
+    return last ? `layer ${last.layer + 1} of ${last.of}…` : 'asking…';
+  }
+  if (run.state === 'waiting') return `would take about ${seconds(run.estimate!.cpu_ms)} of CPU`;
+  if (run.state === 'failed') return 'failed';
+  return `${run.embedded.length} ${run.embedded.length === 1 ? 'text' : 'texts'} in ${seconds(run.elapsedMs)}`;
+}
+
+export const seconds = (ms: number): string =>
+  ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;

@@ -1,0 +1,80 @@
+import type { Embedded } from '../src/client/vectors.ts';
+import { shortestFloat32 } from '../src/float32-text.ts';
+import { combineScores, denseScore, lexicalScore, type ModeWeights, maxSim } from '../src/scoring/scoring.ts';
+
+/** The three scores of a pair, from which the combined ones follow. */
+export interface Scores {
+  readonly dense: number;
+  readonly sparse: number;
+  readonly colbert: number;
+}
+
+/** `matrix[query][passage]`; undefined while it is being computed. */
+export type ScoreMatrix = readonly (readonly (Scores | undefined)[])[];
+
+/** What the page shows beside each other; the service's names. */
+export const MODES = ['dense', 'sparse', 'colbert', 'colbert+sparse+dense'] as const;
+export type Mode = (typeof MODES)[number];
+export const COLUMNS = ['dense', 'sparse', 'colbert', 'sparse+dense', 'colbert+sparse+dense'] as const;
+
+export const MODE_NAMES = {
+  dense: 'Dense',
+  sparse: 'Sparse',
+  colbert: 'ColBERT',
+  'sparse+dense': 'Sparse + dense',
+  'colbert+sparse+dense': 'Hybrid',
+} as const;
+
+/** As the service computes and prints it. */
+export const scoreOf = (scores: Scores, column: (typeof COLUMNS)[number], weights: ModeWeights): number =>
+  printed({ ...scores, ...combineScores(scores.dense, scores.sparse, scores.colbert, weights) }[column]);
+
+/** The number that the service prints for a float64: the shortest of its float32. */
+export const printed = (value: number): number => shortestFloat32(Math.fround(value));
+
+/** Milliseconds of arithmetic between two chances for the page to answer its reader. */
+const SLICE_MS = 12;
+
+/**
+ * All pairs, by the service's own code and hence to the same bits; `onScores` is told of the matrix as it fills.
+ *
+ * @throws The signal's reason.
+ */
+export async function scoreAll(
+  embedded: readonly Embedded[],
+  onScores: (matrix: ScoreMatrix) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const matrix: (Scores | undefined)[][] = embedded.map(() => embedded.map(() => undefined));
+  const passages = embedded.map((text) => flat(text.colbert!));
+  let sliceEndsMs = performance.now() + SLICE_MS;
+  const pause = async () => {
+    if (performance.now() < sliceEndsMs) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    signal.throwIfAborted();
+    sliceEndsMs = performance.now() + SLICE_MS;
+  };
+  for (const [q, query] of embedded.entries()) {
+    for (const [p, passage] of embedded.entries()) {
+      // Row by row, which adds up to the same as `maxSim` of all: 8,192 tokens with as many take a minute.
+      let sum = 0;
+      for (const row of query.colbert!) {
+        sum += maxSim(row, passages[p]!, row.length);
+        await pause();
+      }
+      matrix[q]![p] = {
+        dense: denseScore(query.dense!, passage.dense!),
+        sparse: lexicalScore(query.lexicalWeights!, passage.lexicalWeights!),
+        colbert: query.colbert!.length === 0 ? 0 : sum / query.colbert!.length,
+      };
+    }
+    onScores(matrix.map((row) => [...row]));
+  }
+}
+
+export function flat(rows: readonly Float32Array[]): Float32Array {
+  const width = rows[0]?.length ?? 0;
+  const all = new Float32Array(rows.length * width);
+  for (const [index, row] of rows.entries()) all.set(row, index * width);
+  return all;
+}

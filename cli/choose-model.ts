@@ -30,7 +30,5 @@ async function find(given: string | undefined): Promise<Choice> {
       if (existsSync(join(directory, MANIFEST_FILE))) return { directory, reason: 'the default' };
     }
   }
-  throw new UserError(
-    'no model; name one with --model DIR, or make one: m3edge model convert CHECKPOINT --out DIR, or m3edge model demo',
-  );
+  throw new UserError('no model; name one with --model DIR, or make one: m3edge model pull, or m3edge model demo');
 }

@@ -12,7 +12,9 @@ export function readManifest(path: string): Manifest {
   try {
     const stat = statSync(file, { throwIfNoEntry: false });
     if (stat === undefined)
-      throw new UserError(`${path}: no ${MANIFEST_FILE}, so not a model; make one with m3edge model convert`);
+      throw new UserError(
+        `${path}: no ${MANIFEST_FILE}, so not a model; make one with m3edge model pull or m3edge model convert`,
+      );
     if (stat.size > LIMITS.manifestBytes)
       throw new UserError(
         `${file}: ${stat.size} bytes, at most ${LIMITS.manifestBytes} are read; convert the model again`,

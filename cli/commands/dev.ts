@@ -56,8 +56,8 @@ export const devCommand = defineCommand({
 });
 
 /** What a constructed model can and cannot do, and how to have the trained one. */
-const DEMO_NOTICE = `This is the demo model: it knows words, not meaning. For the real one, download BAAI/bge-m3 from Hugging Face, then
-  npx m3edge model convert path/to/bge-m3 --out model-shards/bge-m3`;
+const DEMO_NOTICE = `This is the demo model: it knows words, not meaning. The real one, BAAI/bge-m3, from Hugging Face:
+  npx m3edge model pull`;
 
 /** @throws UserError where something listens on the port already: wrangler would pick another one. */
 async function checkPort(port: number): Promise<void> {

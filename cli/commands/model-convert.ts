@@ -1,13 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { defineCommand } from 'citty';
-import { fingerprintOf } from '../../src/format/fingerprint.ts';
-import { CALIBRATION_TEXTS } from '../calibrate/texts.ts';
-import { convertCheckpoint } from '../convert/convert.ts';
-import { parseBytes } from '../parse-bytes.ts';
-import { createProgress } from '../progress.ts';
-import { createCounter } from '../progress-counter.ts';
-import { readTextLines } from '../text-lines.ts';
-import { UserError } from '../user-error.ts';
+import { CONVERSION_OPTIONS, convertAloud, parseConversion, stoppable } from '../conversion.ts';
 
 export const convertCommand = defineCommand({
   meta: { name: 'convert', description: 'Convert a local Hugging Face directory into a model directory' },
@@ -23,28 +16,7 @@ export const convertCommand = defineCommand({
       valueHint: 'DIR',
       description: 'Model directory to make; a model that is there is replaced',
     },
-    quant: {
-      type: 'enum',
-      options: ['q8', 'q4', 'auto'],
-      default: 'q8',
-      description: '8 or 4.5 stored bits a weight; auto: 8 where 4.5 harm most, within --budget',
-    },
-    budget: {
-      type: 'string',
-      valueHint: 'SIZE',
-      description: 'With --quant auto: what encoder layers may take, as 200MB',
-    },
-    rounding: {
-      type: 'enum',
-      options: ['calibrated', 'nearest'],
-      default: 'calibrated',
-      description: 'calibrated: weights rounded by what they do to texts; nearest: faster, about half as faithful',
-    },
-    calibration: {
-      type: 'string',
-      valueHint: 'FILE',
-      description: 'Texts to calibrate with, one a line, in place of those that come with m3edge',
-    },
+    ...CONVERSION_OPTIONS,
     name: { type: 'string', description: "The model's name; by default the last part of --out" },
     upstream: {
       type: 'string',
@@ -54,46 +26,13 @@ export const convertCommand = defineCommand({
     revision: { type: 'string', description: "The upstream repository's commit" },
     licence: { type: 'string', description: "The model's licence; by default MIT for BAAI/bge-m3, else unknown" },
   },
-  async run({ args }) {
-    const measured = createCounter('layers measured');
-    const progress = createProgress('convert');
-    const abort = new AbortController();
-    const stop = (signal: NodeJS.Signals) => abort.abort(signal);
-    for (const signal of STOP_SIGNALS) process.once(signal, stop);
-    try {
-      const manifest = await convertCheckpoint({
-        checkpoint: args.checkpoint,
-        outDir: args.out,
-        preset: args.quant,
-        name: args.name ?? basename(resolve(args.out)),
-        upstream: args.upstream,
-        revision: args.revision,
-        licence: args.licence,
-        calibrationTexts: calibrationTexts(args.rounding, args.calibration),
-        budgetBytes: args.budget === undefined ? undefined : parseBytes(args.budget, '--budget'),
-        onMeasured: measured.update,
-        onProgress: progress.update,
-        signal: abort.signal,
-      });
-      progress.end();
-      console.log(`${args.out}: ${manifest.preset}, fingerprint ${await fingerprintOf(manifest)}`);
-    } catch (error) {
-      if (!abort.signal.aborted) throw error;
-      process.stderr.write(`\nstopped; ${args.out} is as it was\n`);
-      process.exitCode = abort.signal.reason === 'SIGINT' ? 130 : 143; // as a shell reports the signal
-    } finally {
-      for (const signal of STOP_SIGNALS) process.off(signal, stop);
-    }
+  async run({ args: { checkpoint, out, name = basename(resolve(out)), upstream, revision, licence, ...args } }) {
+    const conversion = parseConversion(args);
+    await stoppable(
+      async (signal) => {
+        await convertAloud({ checkpoint, outDir: out, name, upstream, revision, licence, ...conversion, signal });
+      },
+      () => `${out} is as it was`,
+    );
   },
 });
-
-function calibrationTexts(rounding: string, file?: string): readonly string[] | undefined {
-  if (rounding === 'nearest') {
-    if (file !== undefined)
-      throw new UserError('--calibration says which texts to calibrate with: leave out --rounding nearest');
-    return undefined;
-  }
-  return file === undefined ? CALIBRATION_TEXTS : readTextLines(file);
-}
-
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;

@@ -5,7 +5,7 @@ import type { Manifest } from '../../src/format/manifest.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openCheckpointDirectory } from '../checkpoint/directory.ts';
 import { parseEncoderConfig } from '../checkpoint/encoder-config.ts';
-import { openTensors } from '../convert/convert.ts';
+import { openTensors } from '../convert/open-checkpoint.ts';
 import { renderPage } from '../fidelity/page.ts';
 import { bundledTexts, makeReport, ownTexts, type Report } from '../fidelity/report.ts';
 import type { FloatModel } from '../float/reference.ts';

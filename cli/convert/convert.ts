@@ -15,9 +15,8 @@ import { planMixedTypes, uniformTypes } from '../calibrate/mixed.ts';
 import { measureSensitivities } from '../calibrate/sensitivity.ts';
 import { tokenizeTexts } from '../calibrate/tokenize.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { type CheckpointDirectory, openCheckpointDirectory } from '../checkpoint/directory.ts';
-import { type EncoderConfig, parseEncoderConfig, withColbertSize } from '../checkpoint/encoder-config.ts';
-import { checkTensor, encoderTensors } from '../checkpoint/encoder-tensors.ts';
+import { openCheckpointDirectory } from '../checkpoint/directory.ts';
+import { parseEncoderConfig } from '../checkpoint/encoder-config.ts';
 import type { FloatModel } from '../float/reference.ts';
 import { fromSystemError, UserError } from '../user-error.ts';
 import {
@@ -29,7 +28,8 @@ import {
   type Rounding,
 } from './encode-model.ts';
 import { createModelWriter, type ModelWriter } from './model-writer.ts';
-import { type BuiltTokenizer, buildTokenizer, readTokenizerSource } from './tokenizer.ts';
+import { openTensors, openTokenizer } from './open-checkpoint.ts';
+import { type BuiltTokenizer, buildTokenizer } from './tokenizer.ts';
 
 export type Preset = Exclude<Manifest['preset'], 'auto'>;
 
@@ -185,43 +185,6 @@ function choosePrecision(
     onMeasured?.(layers);
   });
   return planMixedTypes(architecture, sensitivities, budgetBytes);
-}
-
-/** The tensors, once all are there in the shapes that config.json promises. @param opened Receives what the caller must close, also when this throws. */
-export async function openTensors(
-  directory: CheckpointDirectory,
-  config: EncoderConfig,
-  opened: Checkpoint[],
-): Promise<FloatModel> {
-  const keep = async (opening: Promise<Checkpoint>): Promise<Checkpoint> => {
-    const checkpoint = await opening;
-    opened.push(checkpoint);
-    return checkpoint;
-  };
-  const encoder = encoderTensors(await keep(directory.openEncoder()), config);
-  const sparse = await keep(directory.openHead('sparse_linear.pt'));
-  checkTensor(sparse, 'weight', [1, config.hiddenSize]);
-  checkTensor(sparse, 'bias', [1]);
-  const colbert = await keep(directory.openHead('colbert_linear.pt'));
-  const architecture = withColbertSize(config, colbert.tensors.get('weight')?.shape[0] ?? 0);
-  checkTensor(colbert, 'weight', [architecture.colbertSize, config.hiddenSize]);
-  checkTensor(colbert, 'bias', [architecture.colbertSize]);
-  return { architecture, encoder, sparse, colbert };
-}
-
-/** @throws UserError where the tokenizer has another number of pieces than the model. */
-function openTokenizer(
-  directory: CheckpointDirectory,
-  config: EncoderConfig,
-  build: typeof buildTokenizer,
-): BuiltTokenizer {
-  const tokenizer = build(readTokenizerSource(directory));
-  if (tokenizer.vocabularySize !== config.vocabularySize) {
-    throw new UserError(
-      `config.json: vocab_size is ${config.vocabularySize}, the tokenizer has ${tokenizer.vocabularySize} pieces; are they of one model?`,
-    );
-  }
-  return tokenizer;
 }
 
 /** Licences of the models that are converted most. */

@@ -42,7 +42,7 @@ export interface ModelWriter {
  */
 export function createModelWriter(outDir: string): ModelWriter {
   const target = existsSync(outDir) ? realpathSync(outDir) : resolve(outDir);
-  checkReplaceable(target, outDir);
+  checkReplaceable(outDir);
   const parent = dirname(target);
   mkdirSync(parent, { recursive: true });
   clearLeftovers(target);
@@ -101,7 +101,7 @@ export function createModelWriter(outDir: string): ModelWriter {
       fsyncSync(fd);
       closeSync(fd);
       syncDirectory(temporary);
-      checkReplaceable(target, outDir); // it may have changed meanwhile
+      checkReplaceable(outDir); // it may have changed meanwhile
       const replaced = siblingOf(target, 'replaced');
       const replaces = existsSync(target);
       if (replaces) renameSync(target, replaced);
@@ -118,17 +118,17 @@ export function createModelWriter(outDir: string): ModelWriter {
   };
 }
 
-/** @throws UserError unless there is nothing at `target`, an empty directory, or a model directory. */
-function checkReplaceable(target: string, shown: string): void {
-  if (!existsSync(target)) return;
+/** @throws UserError unless there is nothing at `path`, an empty directory, or a model directory. */
+export function checkReplaceable(path: string): void {
+  if (!existsSync(path)) return;
   let names: string[];
   try {
-    names = readdirSync(target);
+    names = readdirSync(path);
   } catch {
-    throw new UserError(`${shown}: not a directory; choose another --out`);
+    throw new UserError(`${path}: not a directory; choose another --out`);
   }
-  if (names.length > 0 && !isModelDirectory(target))
-    throw new UserError(`${shown}: not empty, and not a model; choose another --out`);
+  if (names.length > 0 && !isModelDirectory(path))
+    throw new UserError(`${path}: not empty, and not a model; choose another --out`);
 }
 
 /** Whether the manifest says so; it may be of an older format, and the files may be damaged. */

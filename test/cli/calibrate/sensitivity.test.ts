@@ -5,7 +5,7 @@ import { tokenizeTexts } from '../../../cli/calibrate/tokenize.ts';
 import type { Checkpoint } from '../../../cli/checkpoint/checkpoint.ts';
 import { openCheckpointDirectory } from '../../../cli/checkpoint/directory.ts';
 import { parseEncoderConfig } from '../../../cli/checkpoint/encoder-config.ts';
-import { openTensors } from '../../../cli/convert/convert.ts';
+import { openTensors } from '../../../cli/convert/open-checkpoint.ts';
 import { buildTokenizer, readTokenizerSource } from '../../../cli/convert/tokenizer.ts';
 import { LINEAR_NAMES } from '../../../src/format/architecture.ts';
 import { fixtureDirectory } from '../../support/models.ts';

@@ -46,7 +46,7 @@ describe('m3edge model info', () => {
 
   it('says what to do about a directory that is no model, or a damaged one', async () => {
     await expect(run('info', FIXTURE)).rejects.toThrow(
-      /no manifest\.json, so not a model; make one with m3edge model convert/,
+      /no manifest\.json, so not a model; make one with m3edge model pull or m3edge model convert/,
     );
     const damaged = mkdtempSync(join(home, 'damaged-'));
     writeFileSync(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../cli/checkpoint/checkpoint.ts';
 import { openCheckpointDirectory } from '../../../cli/checkpoint/directory.ts';
 import { parseEncoderConfig } from '../../../cli/checkpoint/encoder-config.ts';
-import { openTensors } from '../../../cli/convert/convert.ts';
+import { openTensors } from '../../../cli/convert/open-checkpoint.ts';
 import { encodeInFloat } from '../../../cli/float/reference.ts';
 import { sparseDifference } from '../../support/fidelity.ts';
 import { FIXTURES, fixtureDirectory, readGolden } from '../../support/models.ts';

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   score: async () => (await import('./commands/score.ts')).scoreCommand,
   tokenize: async () => (await import('./commands/tokenize.ts')).tokenizeCommand,
   model: async () => (await import('./commands/model.ts')).modelCommand,
+  reembed: async () => (await import('./commands/reembed.ts')).reembedCommand,
   dev: async () => (await import('./commands/dev.ts')).devCommand,
 };
 

@@ -12,6 +12,18 @@ export function parseMaxLength(value: string | undefined): number | undefined {
   return maxTokens;
 }
 
+/** `--threads`. */
+export function parseThreads(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const threads = Number(value);
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)
+    throw new UserError(`--threads must be a whole number from 1 to ${MAX_THREADS}`);
+  return threads;
+}
+
+/** Each has an engine of its own. */
+const MAX_THREADS = 256;
+
 /** `--weights`: of dense, sparse and ColBERT. */
 export function parseWeights(value: string | undefined): ModeWeights | undefined {
   if (value === undefined) return undefined;

@@ -2,8 +2,11 @@ import { formatBytes, formatSeconds } from './format.ts';
 
 /** Progress of long work on stderr: a bar that redraws itself on a terminal, a line now and then elsewhere. */
 export interface Progress {
-  /** @param doneBytes Of `totalBytes`; neither may go down. */
-  update(doneBytes: number, totalBytes: number): void;
+  /**
+   * @param doneBytes Of `totalBytes`; neither may go down.
+   * @param count What else is counted, as `{ documents: 12 }`: shown with its own rate.
+   */
+  update(doneBytes: number, totalBytes: number, count?: Readonly<Record<string, number>>): void;
   /** Leaves the last state standing on a line of its own. */
   end(): void;
 }
@@ -26,9 +29,9 @@ export function createProgress(
   let shownMs = startedMs;
   let state = '';
   return {
-    update(doneBytes, totalBytes) {
+    update(doneBytes, totalBytes, count = {}) {
       const nowMs = now();
-      state = describe(label, doneBytes, totalBytes, (nowMs - startedMs) / 1000, isTerminal);
+      state = describe(label, doneBytes, totalBytes, count, (nowMs - startedMs) / 1000, isTerminal);
       if (nowMs - shownMs < (isTerminal ? REDRAW_MS : LINE_MS)) return;
       shownMs = nowMs;
       output.write(isTerminal ? `\r\x1b[K${state}` : `${state}\n`);
@@ -43,6 +46,7 @@ function describe(
   label: string,
   doneBytes: number,
   totalBytes: number,
+  count: Readonly<Record<string, number>>,
   elapsedSeconds: number,
   withBar: boolean,
 ): string {
@@ -56,5 +60,8 @@ function describe(
       : rate > 0
         ? `${formatSeconds((totalBytes - doneBytes) / rate)} left`
         : '';
-  return `${label}${bar} ${Math.floor(share * 100)} % of ${formatBytes(totalBytes)}, ${formatBytes(rate)}/s, ${time}`;
+  const counts = Object.entries(count).map(
+    ([noun, done]) => `${done} ${noun}, ${(elapsedSeconds > 0 ? done / elapsedSeconds : 0).toFixed(1)}/s, `,
+  );
+  return `${label}${bar} ${Math.floor(share * 100)} % of ${formatBytes(totalBytes)}, ${formatBytes(rate)}/s, ${counts.join('')}${time}`;
 }

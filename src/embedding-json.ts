@@ -23,9 +23,14 @@ export async function* embeddingLine(
   embedding: Embedding,
   format: EmbeddingFormat,
 ): AsyncGenerator<string> {
+  yield `{"index":${index}`;
+  yield* embeddingFields(embedding, format);
+}
+
+/** What such a line has after its first field: `,"dense_vecs":[..],...,"tokens":12,"truncated":false}` and a newline. */
+export async function* embeddingFields(embedding: Embedding, format: EmbeddingFormat): AsyncGenerator<string> {
   const { dense, lexicalWeights, colbert, colbertBlocks, tokenIds, truncated } = embedding;
   const { sparse = lexicalWeightsJson, lossy = [] } = format;
-  yield `{"index":${index}`;
   if (dense) yield `,"dense_vecs":${vectorJson(dense, format.encoding)}`;
   if (lexicalWeights) yield `,"lexical_weights":${sparse(lexicalWeights)}`;
   const rows = colbert ? [colbert] : colbertBlocks;

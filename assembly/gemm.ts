@@ -1,8 +1,8 @@
 import { CODE_MASK } from './constants';
-import { dotTile } from './dot';
+import { dotTile, dotTileTall, hasFusedDot } from './dot';
 
-/** i32 [4 rows][8 columns] of the tile in work. */
-const SUMS: usize = memory.data(128, 16);
+/** i32 [12 rows][8 columns] of the tiles in work. */
+const SUMS: usize = memory.data(384, 16);
 
 /** Weight packings, as in model-shards/README.md. */
 const TYPE_U4G32: i32 = 1;
@@ -41,9 +41,21 @@ export function gemm(
 function gemmPanel(
   rowGroups: i32, k: i32, a: usize, rowScales: usize, panel: usize, scale: usize, columnSum: usize, bias: usize, out: usize, outStride: usize,
 ): void {
-  for (let group = 0; group < rowGroups; group++) {
+  if (hasFusedDot()) {
+    while (rowGroups >= 3) {
+      dotTileTall(k >> 2, a, 4 * k, panel, SUMS);
+      dotTileTall(k >> 2, a, 4 * k, panel + 16, SUMS + 16);
+      finishTile(12, rowScales, scale, columnSum, bias, out, outStride);
+      a += 12 * k;
+      rowScales += 192;
+      out += 12 * outStride;
+      rowGroups -= 3;
+    }
+  }
+  while (rowGroups > 0) {
     dotTile(k >> 2, a, panel, SUMS);
-    finishTile(rowScales, scale, columnSum, bias, out, outStride);
+    finishTile(4, rowScales, scale, columnSum, bias, out, outStride);
+    rowGroups--;
     a += 4 * k;
     rowScales += 64;
     out += 4 * outStride;
@@ -51,9 +63,9 @@ function gemmPanel(
 }
 
 /** Products and sums are separate operations, never fused, so that every CPU gives the same bits. */
-function finishTile(rowScales: usize, scale: usize, columnSum: usize, bias: usize, out: usize, outStride: usize): void {
+function finishTile(rows: i32, rowScales: usize, scale: usize, columnSum: usize, bias: usize, out: usize, outStride: usize): void {
   let sums = SUMS;
-  const end = SUMS + 128;
+  const end = SUMS + (<usize>rows << 5);
   const scale0 = v128.load(scale), scale1 = v128.load(scale, 16);
   const columnSum0 = v128.load(columnSum), columnSum1 = v128.load(columnSum, 16);
   const bias0 = v128.load(bias), bias1 = v128.load(bias, 16);

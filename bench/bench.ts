@@ -29,8 +29,8 @@ const LAYER_ROUNDS: Readonly<Record<number, number>> = { 1: 9, 16: 9, 128: 9, 51
 const MOST_ONNX_TOKENS: Readonly<Record<Mode, number>> = { resident: 2048, streamed: 512 };
 /** Work is repeated until it takes about this long, so that a request's own cost does not count. */
 const WORTHWHILE_MS = 100;
-/** Some 100 ms of work on the slower class of CPU. */
-const GEMM_OPERATIONS = 1e10;
+/** Some 100 ms of work. */
+const GEMM_OPERATIONS = 2e10;
 const FRESH_ISOLATES = 5;
 
 export interface BenchOptions {
@@ -139,8 +139,11 @@ const PEAK_OPERATIONS: Readonly<Record<PeakName, number>> = {
   madd: 10_000 * 12 * 8,
 };
 
+/** Some 50 ms of the fastest loop: a request alone costs half a millisecond. */
+const PEAK_CALLS = 3500;
+
 function peakRunner(worker: BenchWorker, name: PeakName): RepeatedRunner {
-  const repeat = 200;
+  const repeat = PEAK_CALLS;
   return { name, pid: worker.pid, repeat, run: () => worker.run('peak', { name, repeat }) };
 }
 

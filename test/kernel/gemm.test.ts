@@ -43,6 +43,8 @@ const SHAPES = [
   { rows: 2, n: 192, k: 64 },
   { rows: 3, n: 64, k: 256 },
   { rows: 5, n: 128, k: 512 },
+  { rows: 12, n: 64, k: 128 },
+  { rows: 30, n: 64, k: 64 },
   { rows: 37, n: 64, k: 1024 },
 ];
 

@@ -7,7 +7,7 @@ import { errorHandler, nativeError } from './routes/error-response.ts';
 import { createMetrics } from './routes/metrics.ts';
 import { nativeRoutes } from './routes/native.ts';
 import { observe } from './routes/observe.ts';
-import { openAiRoutes } from './routes/openai.ts';
+import { openAiError, openAiRoutes } from './routes/openai.ts';
 import { opsRoutes } from './routes/ops.ts';
 import { pageRoutes } from './routes/page.ts';
 import { rerankRoutes } from './routes/rerank.ts';
@@ -19,7 +19,9 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   const metrics = createMetrics();
   app.use(observe(deps, metrics), crossOrigin(deps.corsOrigins));
-  const answerError = errorHandler(deps.log, nativeError);
+  const answerError = errorHandler(deps.log, (error, requestId, c) =>
+    c.req.path.startsWith('/v1/') ? openAiError(error) : nativeError(error, requestId),
+  );
   app.onError(answerError);
   app.notFound((c) =>
     answerError(new ServiceError('not_found', `there is no ${c.req.method} route here; docs/api.md lists them`), c),

@@ -48,6 +48,8 @@ export interface EmbedOptions {
   readonly onLayer?: OnLayer;
   /** Name of the request field that holds text `index`, for errors; default `texts[index]`. */
   readonly paramOf?: (index: number) => string;
+  /** Name of the request field that stands for `truncate`, for errors; null where the caller has none; default `truncate`. */
+  readonly truncateField?: string | null;
 }
 
 /** Milliseconds more that went by; on Cloudflare the clock only moves with input and output. */
@@ -82,6 +84,8 @@ export interface Embedder {
   readonly dotPath: DotPath;
   /** Tokens of the longest text: the model's own maximum, or less where the engine's memory wants it. */
   readonly maxTokens: number;
+  /** Requests that wait for the engine. */
+  waitingCount(): number;
   /** What embedding these texts would take; nothing is read. @throws ServiceError as `embedEach` does before its first text. */
   estimate(texts: readonly string[], options: EmbedOptions): Estimate;
   /** Embeddings of all texts, in their order. */
@@ -168,10 +172,10 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
         truncationSide: options.truncationSide ?? 'right',
       });
       if (truncated && !options.truncate) {
-        const param = options.paramOf?.(index) ?? `texts[${index}]`;
-        throw new ServiceError('input_too_long', `${param} has more than ${limit} tokens; shorten it or set truncate`, {
-          param,
-        });
+        const { paramOf, truncateField = 'truncate' } = options;
+        const param = paramOf?.(index) ?? `texts[${index}]`;
+        const fix = truncateField === null ? 'shorten it' : `shorten it or set ${truncateField}`;
+        throw new ServiceError('input_too_long', `${param} has more than ${limit} tokens; ${fix}`, { param });
       }
       return { tokenIds: ids, truncated };
     });
@@ -297,6 +301,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
     engine: layers.engine,
     dotPath: kernel.dotPath,
     maxTokens,
+    waitingCount: gathering.waitingCount,
     estimate(texts, options) {
       const { tokens, passes, cpuMs, fits } = planTexts(texts, options);
       return { tokens, passes: passes.length, cpuMs, fits };

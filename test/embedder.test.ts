@@ -18,6 +18,17 @@ describe('createEmbedder', () => {
     expect([...cut!.tokenIds.slice(0, 1), cut!.tokenIds.length, ...cut!.tokenIds.slice(-1)]).toEqual([0, 20, 2]);
   });
 
+  it('tells only of a field that the caller has what else may be done about a long text', async () => {
+    const messageOf = (truncateField?: string | null) =>
+      embedder.embed(texts, { dense: true, maxTokens: 20, ...(truncateField !== undefined && { truncateField }) }).then(
+        () => 'embedded',
+        (error) => error.message,
+      );
+    expect(await messageOf()).toBe('texts[2] has more than 20 tokens; shorten it or set truncate');
+    expect(await messageOf('truncate_inputs')).toMatch(/; shorten it or set truncate_inputs$/);
+    expect(await messageOf(null)).toMatch(/; shorten it$/);
+  });
+
   it('refuses an answer that the caller cannot hold before it reads anything', async () => {
     const tokens = embedder.estimate(texts, {}).tokens;
     const bytes = tokens.reduce((sum, count) => sum + 4 * (hiddenSize + (count - 1) * colbertSize), 0);

@@ -44,6 +44,8 @@ export interface Gathering<Work, Result, Progress> {
   submit(work: Work, cost: number, options?: SubmitOptions<Progress>): Promise<Result>;
   /** The engine for the caller alone, in its turn, until it gives it back or stops renewing. */
   hold(signal?: AbortSignal): Promise<Hold>;
+  /** Callers that wait for their pass. */
+  waitingCount(): number;
 }
 
 interface Job<Work, Result, Progress> {
@@ -191,6 +193,7 @@ export function createGathering<Work, Result, Progress>(
       if ('error' in job.outcome) throw job.outcome.error;
       return job.outcome.value;
     },
+    waitingCount: () => waiting().length,
     async hold(signal) {
       const job = enqueue({ cost: Number.POSITIVE_INFINITY }, signal);
       await untilTurnOrOutcome(job, signal);

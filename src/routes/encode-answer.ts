@@ -56,11 +56,14 @@ export function checkDimensions(dimensions: number | null | undefined, hiddenSiz
   }
 }
 
-function lossyFields({ dimensions, top_k, min_weight }: InferOutput<typeof EncodeRequest>, hiddenSize: number) {
+/** Fields by which something of what was asked for is left out. */
+function lossyFields(request: InferOutput<typeof EncodeRequest>, hiddenSize: number): string[] {
+  const { dimensions, top_k, min_weight, return_dense, return_colbert_vecs, return_sparse } = request;
+  const cuts = dimensions !== undefined && dimensions < hiddenSize && (return_dense || return_colbert_vecs);
   return [
-    ...(dimensions !== undefined && dimensions < hiddenSize ? ['dimensions'] : []),
-    ...(top_k !== undefined ? ['top_k'] : []),
-    ...(min_weight !== undefined && min_weight > 0 ? ['min_weight'] : []),
+    ...(cuts ? ['dimensions'] : []),
+    ...(return_sparse && top_k !== undefined ? ['top_k'] : []),
+    ...(return_sparse && min_weight !== undefined && min_weight > 0 ? ['min_weight'] : []),
   ];
 }
 

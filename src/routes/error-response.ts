@@ -36,7 +36,7 @@ const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   model_shard_corrupt: 10,
 };
 /** nginx's word for a caller that left before its answer; nobody sees it but logs. */
-const CLIENT_CLOSED_REQUEST = 499;
+export const CLIENT_CLOSED_REQUEST = 499;
 
 /** Where a bug is reported: one JSON line. */
 export type Log = (entry: Readonly<Record<string, unknown>>) => void;

@@ -5,9 +5,14 @@ import type { Meter } from '../metered-embedder.ts';
 export interface Metrics {
   /** A text is embedded. */
   recordText(tokens: number): void;
-  /** A request is answered, or its answer begins. */
-  record(meter: Meter, totalMs: number, code: ErrorCode | undefined): void;
-  render(info: Readonly<Record<string, string>>): string;
+  /**
+   * A request is answered, or its answer begins.
+   *
+   * @param failure Why not: an error, or its caller has left.
+   */
+  record(meter: Meter, totalMs: number, failure: ErrorCode | 'dropped' | undefined): void;
+  /** @param queueSize Requests that wait now. */
+  render(info: Readonly<Record<string, string>>, queueSize: number): string;
 }
 
 /** TEI's: 35 durations from 15 µs on, each half as long again, in seconds. */
@@ -36,7 +41,8 @@ const FAILURES = {
   model_shard_corrupt: 'inference',
   model_unavailable: 'inference',
   store_unavailable: 'inference',
-} as const satisfies Record<ErrorCode, string>;
+  dropped: 'dropped',
+} as const satisfies Record<ErrorCode | 'dropped', string>;
 
 export function createMetrics(): Metrics {
   const requests = { single: 0, batch: 0 };
@@ -56,14 +62,14 @@ export function createMetrics(): Metrics {
       lengths.observe(tokens);
     },
 
-    record(meter, totalMs, code) {
-      if (code !== undefined) failures.set(FAILURES[code], (failures.get(FAILURES[code]) ?? 0) + 1);
+    record(meter, totalMs, failure) {
+      if (failure !== undefined) failures.set(FAILURES[failure], (failures.get(FAILURES[failure]) ?? 0) + 1);
       if (meter.texts === 0) return;
       const method = meter.texts === 1 ? 'single' : 'batch';
       requests[method]++;
       sums.texts += meter.texts;
       sums.cachedTexts += meter.cachedTexts;
-      if (code !== undefined) return;
+      if (failure !== undefined) return;
       successes[method]++;
       total.observe(totalMs / 1000);
       tokenize.observe(meter.tokenizeMs / 1000);
@@ -71,7 +77,7 @@ export function createMetrics(): Metrics {
       inference.observe(meter.inferenceMs / 1000);
     },
 
-    render(info) {
+    render(info, queueSize) {
       const labels = Object.entries(info).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
       return [
         ...metric('m3edge_info', 'gauge', 'What this isolate serves; its counts are its own', [`{${labels}} 1`]),
@@ -85,6 +91,7 @@ export function createMetrics(): Metrics {
         ),
         ...metric('te_embed_count', 'counter', 'Texts', [` ${sums.texts}`]),
         ...metric('te_embed_success', 'counter', 'Texts embedded', [` ${sums.textsDone}`]),
+        ...metric('te_queue_size', 'gauge', 'Requests that wait for the engine', [` ${queueSize}`]),
         ...metric('m3edge_tokens', 'counter', 'Tokens of the texts embedded', [` ${sums.tokens}`]),
         ...metric('m3edge_cached_texts', 'counter', 'Texts found in the answer cache', [` ${sums.cachedTexts}`]),
         ...total.render('te_request_duration', 'Seconds a request'),

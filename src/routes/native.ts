@@ -29,6 +29,8 @@ export function nativeRoutes({ access, log }: RouteDeps) {
     const { signal } = c.req.raw;
 
     c.header('x-embedding-fingerprint', embedder.fingerprint);
+    const lossy = plan.format.lossy ?? [];
+    if (lossy.length > 0) c.header('x-embedding-lossy', lossy.join()); // records have no place for it
     const explain = (error: unknown) => {
       const requestId = c.get('requestId');
       return errorBody(toServiceError(error, requestId, log), requestId);

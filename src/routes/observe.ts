@@ -3,6 +3,7 @@ import { routePath } from 'hono/route';
 import { withAnswerCache } from '../answer-cache.ts';
 import { createMeter, type Meter, withMeter, withPurse } from '../metered-embedder.ts';
 import type { AppEnv, RouteDeps } from './deps.ts';
+import { CLIENT_CLOSED_REQUEST } from './error-response.ts';
 import type { Metrics } from './metrics.ts';
 
 /** An id of the caller's own that is safe to print and log. */
@@ -43,7 +44,7 @@ export function observe(
     const code = c.get('errorCode');
     c.header('x-request-id', requestId);
     if (meter.texts > 0 && code === undefined) setTimingHeaders(c.res.headers, meter, totalMs);
-    metrics.record(meter, totalMs, code);
+    metrics.record(meter, totalMs, status === CLIENT_CLOSED_REQUEST ? 'dropped' : code);
     const { id: key, tenant } = c.get('caller') ?? {};
     accessLog?.({
       level: 'info',

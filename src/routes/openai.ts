@@ -47,9 +47,11 @@ const ERRORS = {
   readonly [status: ContentfulStatusCode, type: string, code: string | null, mayRetry?: false]
 >;
 
-function openAiError({ code: known, message, param }: ServiceError): Response {
+export function openAiError({ code: known, message, param }: ServiceError): Response {
   const [status, type, code, mayRetry] = ERRORS[known];
-  const response = Response.json({ error: { message, type, param: param ?? null, code } }, { status });
+  const isRoute = known === 'not_found' && param === undefined; // and not the model
+  const error = { message, type, param: param ?? null, code: isRoute ? 'unknown_url' : code };
+  const response = Response.json({ error }, { status });
   if (mayRetry === false) response.headers.set('x-should-retry', 'false');
   return response;
 }
@@ -73,6 +75,7 @@ export function openAiRoutes({ access, log }: RouteDeps) {
       colbert: request.return_colbert,
       answerBytes: LIMITS.answerBytes,
       paramOf,
+      truncateField: null,
     };
     const answers = await embedder.embed(texts, options, c.req.raw.signal);
 

@@ -26,9 +26,11 @@ export function opsRoutes({ getEmbedder, access, log }: RouteDeps, counted: Metr
   });
 
   serve(routes, metrics, access, async (c) => {
-    const { manifest, fingerprint, engine } = await getEmbedder();
+    const { manifest, fingerprint, engine, waitingCount } = await getEmbedder();
     const labels = { model: manifest.model.name, fingerprint, engine, version: packageJson.version };
-    return c.text(counted.render(labels), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+    return c.text(counted.render(labels, waitingCount()), 200, {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    });
   });
   return routes;
 }

@@ -61,7 +61,10 @@ function describe(issue: Issue, param: string): string {
   if (issue.kind === 'validation') return `${param} ${issue.message}`;
   if (issue.expected === 'never') return `${param} is not a known field; docs/api.md lists them`;
   if (issue.input === undefined) return `${param} is missing`;
-  return `${param} must be ${NAMES[issue.expected ?? ''] ?? `one of ${issue.expected}`}, not ${typeName(issue.input)}`;
+  const name = NAMES[issue.expected ?? ''];
+  if (name) return `${param} must be ${name}, not ${typeName(issue.input)}`;
+  const choices = (issue.expected ?? '').replace(/^\((.*)\)$/, '$1').replaceAll(' | ', ', ');
+  return `${param} must be ${choices.includes(',') ? 'one of ' : ''}${choices}`;
 }
 
 /** valibot's names of what it expects, in the caller's words. */

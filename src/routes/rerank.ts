@@ -30,7 +30,8 @@ export function rerankRoutes({ access, log }: RouteDeps) {
 
   serve(routes, rerank, access, async (c) => {
     const body = await readJsonBody(c.req.raw, LIMITS.vectorBodyBytes);
-    return hasField(body, 'texts') && !hasField(body, 'documents') ? rankTexts(c, body) : rankDocuments(c, body);
+    const isTei = hasField(body, 'texts') || c.req.path === '/rerank';
+    return isTei && !hasField(body, 'documents') ? rankTexts(c, body) : rankDocuments(c, body);
   });
 
   serve(routes, rerankV2, access, async (c) => {
@@ -63,7 +64,7 @@ async function rankTexts(c: Context<AppEnv>, body: unknown): Promise<Response> {
 }
 
 async function rankDocuments(c: Context<AppEnv>, body: unknown): Promise<Response> {
-  if (c.req.path !== '/rerank' || hasField(body, 'documents')) c.set('bodyDialect', 'Cohere');
+  c.set('bodyDialect', 'Cohere');
   const request = parseRequest(RerankRequestV1, body);
   const { results, tokens, model } = await rankParsed(c, request);
   return c.json({

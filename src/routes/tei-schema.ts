@@ -67,7 +67,7 @@ const example = { inputs: ['What is BGE M3?', 'BM25'] };
 
 export const embed = {
   ...tei,
-  paths: ['/embed', '/'],
+  paths: ['/embed', '/', '/invocations'], // an inference endpoint's, SageMaker's
   summary: 'Dense embeddings',
   request: EmbedRequest,
   answer: vectors,

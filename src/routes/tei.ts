@@ -126,6 +126,8 @@ export function teiRoutes({ access, log }: RouteDeps) {
     const { inputs, add_special_tokens } = await readRequest(c, tokenize);
     const embedder = await c.var.openEmbedder();
     const texts = typeof inputs === 'string' ? [inputs] : inputs;
+    const paramOf = (index: number) => (typeof inputs === 'string' ? 'inputs' : `inputs[${index}]`);
+    for (const [index, text] of texts.entries()) checkCharacters(text, embedder.maxTokens, paramOf(index));
     const print = (text: string) => tokensJson(embedder.tokenizer, text, add_special_tokens);
     return json(c, embedder, listJson(texts, print));
   });
@@ -177,6 +179,24 @@ function planTexts(
     texts: items.map((item, i) => (typeof item === 'string' ? item : textOfIds(tokenizer, item, paramOf(i)))),
     options: { ...truncationOptions(truncation), paramOf },
   };
+}
+
+/** Characters a token, as TEI has it: a text of more is refused before it is tokenised, where tokens are printed and never cut. */
+const MAX_CHARACTERS = 250;
+
+function checkCharacters(text: string, maxTokens: number, param: string): void {
+  const most = MAX_CHARACTERS * maxTokens;
+  if (text.length <= most) return; // in UTF-16 units, of which a character has one or two
+  let characters = 0;
+  for (const _ of text) characters++;
+  if (characters <= most) return;
+  throw new ServiceError(
+    'input_too_long',
+    `${param} has ${characters} characters, more than ${most}; cut it into parts`,
+    {
+      param,
+    },
+  );
 }
 
 /** Tokens a piece: a text of a megabyte may have half a million. */

@@ -18,7 +18,7 @@ export function textOfIds(tokenizer: Tokenizer, ids: readonly number[], param: s
   const text = tokenizer.decode(inner);
   const again = tokenizer.encode(text).ids.subarray(1, -1);
   if (again.length !== inner.length || again.some((id, i) => id !== inner[i])) {
-    throw wrong("are not token ids as this model's tokenizer gives them; send the text");
+    throw wrong("does not hold token ids as this model's tokenizer gives them; send the text");
   }
   return text;
 }

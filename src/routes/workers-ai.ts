@@ -91,7 +91,13 @@ export async function runWorkersAi(
   refuseQueue(input);
   const has = (field: string) => typeof input === 'object' && input !== null && Object.hasOwn(input, field);
   const embed = async (texts: readonly string[], truncate: boolean, paramOf: EmbedOptions['paramOf'] & {}) => {
-    const options = { dense: true, truncate, answerBytes: LIMITS.answerBytes, paramOf };
+    const options = {
+      dense: true,
+      truncate,
+      answerBytes: LIMITS.answerBytes,
+      paramOf,
+      truncateField: 'truncate_inputs',
+    };
     return (await embedder.embed(texts, options, signal)).map(({ dense }) => dense!);
   };
   const { hiddenSize } = embedder.manifest.architecture;

@@ -5,6 +5,7 @@ import { parseApiKeys } from '../../src/auth/api-keys.ts';
 import { batches } from '../../src/client/batches.ts';
 import { type ClientOptions, createClient } from '../../src/client/client.ts';
 import { M3edgeError } from '../../src/client/errors.ts';
+import { LIMITS } from '../../src/limits.ts';
 import { appUnderTest } from '../support/call-app.ts';
 import { fakeEmbedder } from '../support/fake-embedder.ts';
 import { modelDirectory, openModel } from '../support/models.ts';
@@ -92,8 +93,36 @@ describe('encode', () => {
     const broken = '{"error":{"code":"model_shard_corrupt","message":"told","request_id":"r"}}\n';
     const said = clientOf(() => new Response(line + broken)).client.encode(['a', 'b']);
     await expect(said).rejects.toMatchObject({ code: 'model_shard_corrupt', message: 'told' });
-    const cut = clientOf(() => new Response(line)).client.encode(['a', 'b']);
-    await expect(cut).rejects.toMatchObject({ code: 'connection' });
+    const empty = clientOf(() => new Response(''), { maxRetries: 0 });
+    await expect(empty.client.encode(['a', 'b'])).rejects.toMatchObject({ status: 0, code: 'connection' });
+    expect(empty.sent).toHaveLength(1);
+  });
+
+  it('asks for the rest where an answer breaks off', async () => {
+    const lines = ['a', 'b', 'c'].map((_, i) => `{"index":${i},"tokens":${i + 3},"truncated":false}\n`);
+    const overloaded = '{"error":{"code":"overloaded","message":"told","request_id":"r"}}\n';
+    const answers = [
+      new Response(`${lines[0]}${lines[1]!.slice(0, 20)}`),
+      new Response(lines[1] + overloaded),
+      new Response(lines[2]),
+    ];
+    const { client, sent } = clientOf(() => answers.shift()!);
+    expect((await client.encode(['a', 'b', 'c'])).map(({ tokens }) => tokens)).toEqual([3, 4, 5]);
+    const asked = await Promise.all(sent.map((request) => request.json()));
+    expect(asked.map(({ texts }) => texts)).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
+  });
+
+  it('names the caller’s own text in an error of the rest', async () => {
+    const answers = [
+      new Response('{"index":0,"tokens":3,"truncated":false}\n'),
+      Response.json(
+        { error: { code: 'input_too_long', message: 'texts[1] is long', param: 'texts[1]' } },
+        { status: 422 },
+      ),
+    ];
+    const { client } = clientOf(() => answers.shift()!);
+    const failure = client.encode(['a', 'b', 'c']);
+    await expect(failure).rejects.toMatchObject({ param: 'texts[2]', message: 'texts[2] is long' });
   });
 
   it('does not mix the vectors of two models', async () => {
@@ -121,13 +150,33 @@ describe('encode', () => {
 });
 
 describe('batches', () => {
-  it('hold so many texts, and no more text than a body may have', () => {
-    const sizes = (texts: string[], most?: number) => [...batches(texts, most)].map((batch) => batch.texts.length);
+  const sizes = (items: readonly unknown[], room = { items: 64, bytes: 1000 }) =>
+    [...batches(items, room)].map((batch) => batch.items.length);
+
+  it('hold so many items', () => {
     expect(sizes(Array(130).fill('a'))).toEqual([64, 64, 2]);
-    expect(sizes(['a'.repeat(200_000), 'b'.repeat(200_000), 'c'])).toEqual([1, 2]);
-    expect(sizes(['a'.repeat(1_000_000), 'b'])).toEqual([1, 1]);
-    const worst = '\u0001'.repeat(340_000);
-    expect(new TextEncoder().encode(JSON.stringify({ texts: [worst] })).length).toBeLessThan(2 * 1024 * 1024);
+    expect([...batches(['a', 'b', 'c'], { items: 2, bytes: 1000 })]).toEqual([
+      { items: ['"a"', '"b"'], first: 0 },
+      { items: ['"c"'], first: 2 },
+    ]);
+  });
+
+  it('hold so many bytes, as they are sent', () => {
+    expect(sizes(['x'.repeat(498), 'x'.repeat(498)])).toEqual([1, 1]);
+    expect(sizes(['x'.repeat(497), 'x'.repeat(497)])).toEqual([2]);
+    expect(sizes(['日'.repeat(200), 'x'.repeat(400)])).toEqual([1, 1]);
+    expect(sizes(['\u0001'.repeat(100), 'x'.repeat(400)])).toEqual([1, 1]);
+    expect(sizes(['x'.repeat(5000), 'x'])).toEqual([1, 1]);
+  });
+
+  it('fill a body to its last byte and no further', async () => {
+    const { client, sent } = clientOfFake({ batchTexts: 256 });
+    const texts = Array.from({ length: 80 }, (_, i) => `\u0002é日😀${i}`.repeat(4000));
+    await client.encode(texts, { truncate: true, instruction: '"query": ' });
+    const bodies = await Promise.all(sent.map((request) => request.bytes()));
+    const bytes = bodies.map((body) => body.length);
+    expect(Math.max(...bytes)).toBeLessThanOrEqual(LIMITS.bodyBytes);
+    expect(Math.min(...bytes.slice(0, -1))).toBeGreaterThan(LIMITS.bodyBytes - 100_000);
   });
 });
 
@@ -145,6 +194,31 @@ describe('score and rerank', () => {
     expect(ranked[0]!.score).toBeGreaterThanOrEqual(ranked[1]!.score);
   });
 
+  it('of more passages than one request takes are asked for in parts, and joined', async () => {
+    const { client, sent } = clientOfFake();
+    const passages = Array.from({ length: 600 }, (_, i) => `passage ${i}`);
+    const query = 'passage 437';
+    const scores = await client.score({ query, passages });
+    expect(sent).toHaveLength(3);
+    const sentence_pairs = passages.map((passage): [string, string] => [query, passage]);
+    expect(await client.score({ sentence_pairs })).toEqual(scores);
+    expect(scores.dense).toHaveLength(600);
+    expect(scores.usage.tokens[599]).toEqual([13, 13]);
+    const documents = [...passages, ...passages];
+    const ranked = await client.rerank({ query, documents, mode: 'dense', top_n: 3 });
+    const best = [...scores.dense, ...scores.dense]
+      .map((score, index) => ({ index, score }))
+      .sort((a, b) => b.score - a.score);
+    expect(ranked).toEqual(best.slice(0, 3));
+    expect(ranked).toEqual((await client.rerank({ query, documents, mode: 'dense' })).slice(0, 3));
+  });
+
+  it('name the caller’s own passage in an error', async () => {
+    const { client } = clientOfFake();
+    const passages = [...Array(300).fill('a'), 'x'.repeat(600)];
+    await expect(client.score({ query: 'q', passages })).rejects.toMatchObject({ param: 'passages[300]' });
+  });
+
   it('fail in the shape that each route has', async () => {
     const { client } = clientOfFake();
     const [foreign] = await client.encode(['a'], everything);
@@ -157,6 +231,21 @@ describe('score and rerank', () => {
       status: 409,
       message: expect.stringContaining('documents[0]'),
     });
+  });
+});
+
+it('understands the errors of every route that it asks, and of what is in between', async () => {
+  const failing = (body: string, status: number) =>
+    clientOf(() => new Response(body, { status }), { maxRetries: 0 }).client.tokenize(['a']);
+  await expect(failing('{"error":"inputs is wrong","error_type":"Validation"}', 422)).rejects.toMatchObject({
+    code: 'bad_request',
+    message: 'inputs is wrong',
+  });
+  await expect(failing('', 401)).rejects.toMatchObject({ code: 'unauthorized' });
+  await expect(failing('{"error":null}', 500)).rejects.toMatchObject({ code: 'internal' });
+  await expect(failing('<h1>Bad Gateway</h1>', 502)).rejects.toMatchObject({
+    code: 'unknown',
+    message: 'the service answered with status 502',
   });
 });
 
@@ -214,6 +303,15 @@ describe('what is refused for now', () => {
     }
   });
 
+  it('is waited for as long as a date says, and for longer than a minute not at all', async () => {
+    const soon = refusal(429, { 'retry-after': new Date(Date.now() - 5000).toUTCString() });
+    const late = refusal(429, { 'retry-after': '61' });
+    const answers = [soon, late];
+    const { client, sent } = clientOf(() => answers.shift()!);
+    await expect(client.estimate(['a'])).rejects.toMatchObject({ status: 429, retryAfterSeconds: 61 });
+    expect(sent).toHaveLength(2);
+  });
+
   it('is not asked for again without end', async () => {
     const { client, sent } = clientOf(() => refusal(503, { 'retry-after': '0' }), { maxRetries: 3 });
     await expect(client.estimate(['a'])).rejects.toBeInstanceOf(M3edgeError);
@@ -265,7 +363,7 @@ describe('a signal', () => {
 
   it('ends the wait for another try', async () => {
     const abort = new AbortController();
-    const { client, sent } = clientOf(() => refusal(429, { 'retry-after': '60' }));
+    const { client, sent } = clientOf(() => refusal(429, { 'retry-after': '59' }));
     const asked = client.estimate(['a'], { signal: abort.signal });
     setTimeout(() => abort.abort(new Error('enough')), 20);
     await expect(asked).rejects.toThrow('enough');

@@ -59,8 +59,10 @@ describe('createGathering', () => {
     const first = gathering.submit(1, 1);
     await wait(3);
     const waiters = [gathering.submit(2, 1), gathering.submit(3, 1)];
+    expect(gathering.waitingCount()).toBe(2);
     await expect(gathering.submit(4, 1)).rejects.toMatchObject({ code: 'overloaded', retryAfterSeconds: 1 });
     expect(await Promise.all([first, ...waiters])).toEqual([2, 4, 6]);
+    expect(gathering.waitingCount()).toBe(0);
   });
 
   it('lets a follower take the work over at once when its leader is cancelled', async () => {

@@ -161,6 +161,11 @@ describe('a field of the wrong type', () => {
     if (param) expect(message).toContain(param);
   });
 
+  it('/encode lists what a field may be', async () => {
+    const { json } = await post('/encode', { texts: 'a', pooling: 'max' });
+    expect(json.error.message).toBe('pooling must be one of "cls", "mean"');
+  });
+
   it.each(['texst', 'embedding_type', 'Texts', 'toString', 'constructor', '__proto__', 'hasOwnProperty'])(
     '/encode refuses the unknown field %s by name',
     async (field) => {

@@ -91,6 +91,20 @@ describe('dimensions', () => {
     expect(rounded(json.dense_vecs[0])).toEqual([...first.dense]);
   });
 
+  it('of what is not asked for loses nothing', async () => {
+    const { json, headers } = await encode({ return_dense: false, return_sparse: true, dimensions: 16 });
+    expect(json).not.toHaveProperty('lossy');
+    expect(headers.get('x-embedding-lossy')).toBeNull();
+    expect((await encode({ top_k: 1, min_weight: 1 })).json).not.toHaveProperty('lossy');
+  });
+
+  it('says so in a header, since records have no place for it', async () => {
+    const request = { return_sparse: true, dimensions: 16, top_k: 1, format: 'milvus' };
+    for (const accept of ['application/json', 'application/x-ndjson']) {
+      expect((await encode(request, { accept })).headers.get('x-embedding-lossy')).toBe('dimensions,top_k');
+    }
+  });
+
   it('is at most what the model has', async () => {
     const { status, json } = await encode({ dimensions: hiddenSize + 1 });
     expect(status).toBe(400);

@@ -1,20 +1,53 @@
+import * as v from 'valibot';
+import { OPERATIONS } from '../../src/routes/openapi.ts';
+import type { Operation } from '../../src/routes/operation.ts';
+import { FINGERPRINT } from '../support/fake-embedder.ts';
 import { createRandom } from '../support/wasm-arena.ts';
 
-const SEEDS = [
-  {
-    path: '/encode',
-    json: '{"texts":["cat","dog"],"return_sparse":true,"return_colbert_vecs":true,"encoding_format":"int8"}',
-  },
-  {
-    path: '/encode',
-    json: '{"texts":"what is a cat","max_length":16,"truncate":true,"pooling":"mean","instruction":"q: "}',
-  },
-  {
-    path: '/score',
-    json: '{"query":"cat","passages":["a cat","rain"],"weights_for_different_modes":[0.4,0.2,0.4],"max_query_length":32}',
-  },
-  { path: '/score', json: '{"sentence_pairs":[["a","b"],["\ud83d\ude00","\u00e9"]],"truncate":false}' },
-];
+interface Seed {
+  readonly path: string;
+  readonly operation: Operation;
+  readonly json: string;
+}
+
+/** The name of the model that is served. */
+const MODEL = 'fake';
+const MORE: Readonly<Record<string, readonly object[]>> = {
+  '/encode': [
+    { texts: ['cat', 'dog'], return_sparse: true, return_colbert_vecs: true, encoding_format: 'int8', dimensions: 8 },
+    { texts: 'what is a cat', max_length: 16, truncate: true, pooling: 'mean', instruction: 'q: ' },
+  ],
+  '/score': [
+    { query: 'cat', passages: ['a cat', 'rain'], weights_for_different_modes: [0.4, 0.2, 0.4], max_query_length: 32 },
+    {
+      sentence_pairs: [
+        ['a', 'b'],
+        ['\ud83d\ude00', '\u00e9'],
+      ],
+      truncate: false,
+    },
+    {
+      query: 'cat',
+      passages: [{ fingerprint: FINGERPRINT, dense_vecs: [1], lexical_weights: { 7: 1 }, colbert_vecs: [] }],
+    },
+  ],
+  '/v1/embeddings': [{ model: MODEL, input: [[9, 10]], dimensions: 8, user: 'u', return_colbert: true }],
+  '/embed': [{ inputs: [[9, 10], 'a'], truncate: null, truncation_direction: 'left', prompt_name: null }],
+  '/v1/rerank': [{ query: 'cat', documents: [{ text: 'a cat' }, 'rain'], weights: [1, 0, 1], mode: 'sparse+dense' }],
+};
+const namesModel = (body: unknown): body is { readonly model: string } =>
+  typeof body === 'object' && body !== null && 'model' in body;
+
+/** Every example of /openapi.json at every path that takes it, and some with the fields that examples have not. */
+const SEEDS: readonly Seed[] = OPERATIONS.flatMap((operation) =>
+  operation.paths.flatMap((path) =>
+    [...Object.values(operation.examples ?? {}), ...(MORE[path] ?? [])].map((body) => ({
+      path,
+      operation,
+      json: JSON.stringify(namesModel(body) ? { ...body, model: MODEL } : body),
+    })),
+  ),
+);
 
 /** What mutations put in: what has broken parsers before. */
 const SPLINTERS = [
@@ -88,28 +121,13 @@ const VALUES: readonly unknown[] = [
   Array(300).fill('a'),
 ];
 const FIELDS = [
-  'texts',
-  'return_dense',
-  'return_sparse',
-  'return_colbert_vecs',
-  'max_length',
-  'truncate',
-  'encoding_format',
-  'pooling',
-  'instruction',
-  'query',
-  'passages',
-  'sentence_pairs',
-  'weights_for_different_modes',
-  'max_query_length',
-  'max_passage_length',
+  ...new Set(SEEDS.flatMap(({ json }) => Object.keys(JSON.parse(json)))),
   '__proto__',
   'toString',
   'unknown',
 ];
 
-export interface HostileBody {
-  readonly path: string;
+export interface HostileBody extends Pick<Seed, 'path' | 'operation'> {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
@@ -146,10 +164,10 @@ export function* hostileBodies(seed: number): Generator<HostileBody> {
   };
 
   while (true) {
-    const { path, json } = pick(SEEDS);
+    const { path, operation, json } = pick(SEEDS);
     let body = Buffer.from(withOtherFields(json));
     for (let mutations = below(4); mutations > 0; mutations--) body = Buffer.from(damaged(body));
-    yield { path, body: new Uint8Array(body) };
+    yield { path, operation, body: new Uint8Array(body) };
   }
 }
 
@@ -171,31 +189,23 @@ export async function fuzzRequests(
   const failures: string[] = [];
   let [accepted, refused, slowestMs] = [0, 0, 0];
   for (let i = 0; i < count; i++) {
-    const { path, body } = bodies.next().value!;
+    const { path, operation, body } = bodies.next().value!;
     const startedMs = performance.now();
     const { status, text } = await send(path, body);
     slowestMs = Math.max(slowestMs, performance.now() - startedMs);
-    if (status === 200 && isAnswer(text)) accepted++;
-    else if (status >= 400 && status < 500 && isError(text)) refused++;
+    if (status === 200 && isAnswer(operation, text)) accepted++;
+    else if (status >= 400 && status < 500 && isError(operation, text)) refused++;
     else
       failures.push(`${path} ${status} ${JSON.stringify(Buffer.from(body).toString('latin1'))}: ${text.slice(0, 200)}`);
   }
   return { accepted, refused, failures, slowestMs };
 }
 
-function isAnswer(text: string): boolean {
-  const { fingerprint, usage } = JSON.parse(text);
-  return typeof fingerprint === 'string' && typeof usage === 'object' && !/null|NaN/.test(text);
+function isAnswer({ answer }: Operation, text: string): boolean {
+  return answer !== null && !('mediaType' in answer) && v.is(answer, JSON.parse(text)) && !text.includes('NaN');
 }
 
-/** An error holds nothing beside its four fields, on one line. */
-function isError(text: string): boolean {
-  const { error, ...others } = JSON.parse(text);
-  const { code, message, param = '', request_id, ...more } = error;
-  const strings = [code, message, param, request_id];
-  return (
-    Object.keys({ ...others, ...more }).length === 0 &&
-    strings.every((value) => typeof value === 'string' && /^[\x20-\x7e]*$/.test(value)) &&
-    text.length < 600
-  );
+/** An error has the shape that /openapi.json says, on one line, and quotes next to nothing. */
+function isError({ errors }: Operation, text: string): boolean {
+  return v.is(errors, JSON.parse(text)) && /^[\x20-\x7e]{1,600}$/.test(text);
 }

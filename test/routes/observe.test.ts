@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createAccess } from '../../src/auth/access.ts';
 import { parseApiKeys } from '../../src/auth/api-keys.ts';
+import type { Embedder } from '../../src/embedder.ts';
 import { appUnderTest } from '../support/call-app.ts';
 import { fakeEmbedder } from '../support/fake-embedder.ts';
 import { modelDirectory, openModel } from '../support/models.ts';
@@ -9,7 +10,7 @@ const SECRET_TEXT = 'my secret text';
 const KEY = { id: 'mobile-app', tenant: 'acme', role: 'read' };
 const SHA256_OF_KEY = '2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683';
 
-function observed(embedder = fakeEmbedder()) {
+function observed(embedder: Embedder = fakeEmbedder()) {
   const lines: Readonly<Record<string, unknown>>[] = [];
   const keys = parseApiKeys(JSON.stringify([{ ...KEY, sha256: SHA256_OF_KEY }]));
   const app = appUnderTest(async () => embedder, {
@@ -137,6 +138,32 @@ describe('GET /metrics', () => {
     expect(value('te_request_input_length_sum')).toBe(16);
     expect(text.match(/te_request_duration_bucket/g)).toHaveLength(36);
     expect(text).toContain('m3edge_info{model="fake",fingerprint="0123456789abcdef",engine="wasm"');
+  });
+
+  it('counts a caller that has left as neither answered nor refused', async () => {
+    const abort = new AbortController();
+    const { app, send } = observed(
+      fakeEmbedder({
+        beforeText() {
+          abort.abort();
+          abort.signal.throwIfAborted();
+        },
+      }),
+    );
+    await app.request('/encode', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: 'Bearer key' },
+      body: '{"texts":"cat"}',
+      signal: abort.signal,
+    });
+    const { text } = await send('/metrics');
+    expect(text).toContain('\nte_request_failure{err="dropped"} 1\n');
+    expect(text).toContain('\nte_request_success{method="single"} 0\n');
+  });
+
+  it('shows how many wait for the engine', async () => {
+    const { send } = observed({ ...fakeEmbedder(), waitingCount: () => 3 });
+    expect((await send('/metrics')).text).toContain('# TYPE te_queue_size gauge\nte_queue_size 3\n');
   });
 
   it('counts the texts of a streamed answer as they come', async () => {

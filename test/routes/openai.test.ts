@@ -175,6 +175,25 @@ describe('errors', () => {
   );
 });
 
+it('tells of no field for long texts, since OpenAI has none', async () => {
+  await embed({ input: 'cat' });
+  expect(fake.calls.at(-1)!.truncateField).toBeNull();
+});
+
+it.each([
+  ['GET', '/v1/embeddings'],
+  ['POST', '/v1/chat/completions'],
+])('%s %s is not there, in OpenAI’s shape', async (method, path) => {
+  const { status, json } = await send(path, { method });
+  expect(status).toBe(404);
+  expect(json.error).toEqual({
+    message: expect.stringContaining('route'),
+    type: 'invalid_request_error',
+    param: null,
+    code: 'unknown_url',
+  });
+});
+
 it.each(['/v1/models', '/models'])('GET %s lists the model that is served', async (path) => {
   const { status, json } = await send(path);
   expect(status).toBe(200);

@@ -159,6 +159,6 @@ describe('a body with documents', () => {
   it('is what a body without either is taken for, but at /rerank, which is TEI’s', async () => {
     expect((await post('/v1/rerank', '{')).json).toHaveProperty('detail');
     expect((await post('/rerank', '{')).json).toHaveProperty('error_type');
-    expect((await post('/rerank', { query })).json).toHaveProperty('error_type');
+    expect((await post('/rerank', { query })).json).toEqual({ error: 'texts is missing', error_type: 'Validation' });
   });
 });

@@ -12,7 +12,7 @@ const real = appUnderTest(async () => embedder);
 const [cat, dog] = await fake.embed(['cat', 'dog!'], { dense: true, sparse: true });
 
 describe('POST /embed', () => {
-  it.each(['/embed', '/'])('%s answers with a list of vectors, also for one text', async (path) => {
+  it.each(['/embed', '/', '/invocations'])('%s answers with a list of vectors, also for one text', async (path) => {
     const { status, json } = await post(path, { inputs: ['cat', 'dog!'] });
     expect(status).toBe(200);
     expect(json.map((row: number[]) => row.map(Math.fround))).toEqual([[...cat!.dense!], [...dog!.dense!]]);
@@ -134,6 +134,21 @@ describe('POST /tokenize', () => {
     const { json } = await real.post('/tokenize', { inputs: ['BM25', 'a'], add_special_tokens: false });
     const withThem = await real.post('/tokenize', { inputs: ['BM25', 'a'] });
     expect(json).toEqual(withThem.json.map((tokens: unknown[]) => tokens.slice(1, -1)));
+  });
+
+  it('takes 250 characters a token of the longest text, whatever they are made of', async () => {
+    const most = 250 * embedder.maxTokens;
+    for (const character of ['a', '😀']) {
+      expect((await real.post('/tokenize', { inputs: character.repeat(most) })).status).toBe(200);
+      const { status, json } = await real.post('/tokenize', { inputs: ['a', character.repeat(most + 1)] });
+      expect({ status, json }).toEqual({
+        status: 422,
+        json: {
+          error: `inputs[1] has ${most + 1} characters, more than ${most}; cut it into parts`,
+          error_type: 'Validation',
+        },
+      });
+    }
   });
 
   it('prints every token of a long text once', async () => {

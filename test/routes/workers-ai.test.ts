@@ -48,6 +48,7 @@ describe(`POST /ai/run/${MODEL}`, () => {
     const text = 'x'.repeat(600);
     expect(await run({ text })).toMatchObject({ status: 400, json: { success: false, errors: [{ code: 5004 }] } });
     expect((await run({ text, truncate_inputs: true })).status).toBe(200);
+    expect(fake.calls.at(-1)!.truncateField).toBe('truncate_inputs');
   });
 
   it.each([

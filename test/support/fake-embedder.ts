@@ -34,10 +34,15 @@ const MANIFEST: Manifest = {
 export interface FakeOptions {
   /** Called before text `index` of a request is embedded; may throw. */
   readonly beforeText?: (index: number, signal?: AbortSignal) => void | Promise<void>;
+  /** For routes that print tokens or take ids; the embeddings follow from the characters all the same. */
+  readonly tokenizer?: Embedder['tokenizer'];
 }
 
 /** An embedder without a model: a token a character, numbers that follow from the characters. It lets the routes be tested alone. */
-export function fakeEmbedder({ beforeText }: FakeOptions = {}): Embedder & { readonly calls: EmbedOptions[] } {
+export function fakeEmbedder({
+  beforeText,
+  tokenizer,
+}: FakeOptions = {}): Embedder & { readonly calls: EmbedOptions[] } {
   const calls: EmbedOptions[] = [];
   const limitOf = ({ maxTokens = MAX_TOKENS }: EmbedOptions) => Math.min(maxTokens, MAX_TOKENS);
   const refuse = (texts: readonly string[], options: EmbedOptions) => {
@@ -60,11 +65,12 @@ export function fakeEmbedder({ beforeText }: FakeOptions = {}): Embedder & { rea
   return {
     manifest: MANIFEST,
     fingerprint: FINGERPRINT,
-    tokenizer: {} as Embedder['tokenizer'], // no route looks at it
+    tokenizer: tokenizer ?? ({} as Embedder['tokenizer']), // most routes do not look at it
     engine: 'wasm',
     dotPath: 'plain',
     maxTokens: MAX_TOKENS,
     calls,
+    waitingCount: () => 0,
     estimate(texts, options) {
       refuse(texts, options);
       return { tokens: texts.map((text) => text.length + 2), passes: 1, cpuMs: 1, fits: true };
@@ -96,6 +102,9 @@ function embedText(text: string, limit: number, options: EmbedOptions): Embeddin
     }),
     ...(options.colbert && {
       colbert: Float32Array.from([...tokenIds].slice(1).flatMap((id) => [...row(id, COLBERT)])),
+    }),
+    ...(options.hiddenState && {
+      hiddenState: Float32Array.from([...tokenIds].flatMap((id) => [...row(id, HIDDEN)])),
     }),
   };
 }

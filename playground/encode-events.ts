@@ -1,5 +1,5 @@
-import { M3edgeError } from '../src/client/errors.ts';
-import { parseError, type SendOptions, send } from '../src/client/send.ts';
+import { M3edgeError, parseError } from '../src/client/errors.ts';
+import { type SendOptions, send } from '../src/client/send.ts';
 import { type Embedded, fromWire } from '../src/client/vectors.ts';
 import type { encodeRequest } from './settings.ts';
 
@@ -32,7 +32,8 @@ export async function watchEncode(
   signal: AbortSignal,
 ): Promise<void> {
   const accept = 'text/event-stream';
-  const response = await send(options, '/encode', { body: { ...body, encoding_format: 'base64' }, accept, signal });
+  const wanted = JSON.stringify({ ...body, encoding_format: 'base64' });
+  const response = await send(options, '/encode', { body: wanted, accept, signal });
   const fingerprint = response.headers.get('x-embedding-fingerprint') ?? '';
   let received = 0;
   try {
@@ -42,7 +43,7 @@ export async function watchEncode(
         received++;
         watcher.onEmbedding(fromWire(JSON.parse(data), fingerprint));
       } else if (name === 'error') {
-        throw parseError(500, data, response.headers.get('x-request-id') ?? undefined);
+        throw parseError(500, data, response.headers);
       } else if (name === 'done') return;
     }
   } catch (cause) {

@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', 'test/worker/**', 'test/workerd/**', 'test/process/**'],
+          exclude: ['**/node_modules/**', 'test/worker/**', 'test/workerd/**', 'test/process/**', 'test/page/**'],
           globalSetup: convertModels,
           ...timeouts,
         },
@@ -53,6 +53,10 @@ export default defineConfig({
           globalSetup: convertModels,
           ...timeouts,
         },
+      },
+      {
+        // Drives the page in Chromium, where this machine has one.
+        test: { name: 'page', include: ['test/page/**/*.test.ts'], ...timeouts },
       },
     ],
   },

@@ -20,10 +20,19 @@ export interface SeenToken {
  * @param seen Tokens that the model was given: the first ones, and `</s>`.
  */
 export function seenTokens(tokens: readonly Token[], seen: number): SeenToken[] {
-  return tokens.map(({ id, text, special }, index) => {
+  return tokens.map(({ id, text, special, start, stop }, index) => {
+    const next = tokens[index + 1];
+    // The mark of a word's beginning is said to come from the letter behind it where there is no space.
+    const isMark = !special && start === next?.start && stop === next?.stop;
     const isLast = index === tokens.length - 1;
     const isCut = !isLast && index >= seen - 1;
-    return { id, text, special, isCut, row: isCut || index === 0 ? undefined : isLast ? seen - 2 : index - 1 };
+    return {
+      id,
+      text: isMark ? ' ' : text,
+      special,
+      isCut,
+      row: isCut || index === 0 ? undefined : isLast ? seen - 2 : index - 1,
+    };
   });
 }
 

@@ -48,6 +48,7 @@ check(
   ['tsc', '-p', 'tsconfig.json'],
   ['tsc', '-p', 'tsconfig.node.json'],
   ['tsc', '-p', 'playground/tsconfig.json'],
+  ['tsc', '-p', 'test/page/tsconfig.json'],
   ['tsc', '-p', 'test/worker/tsconfig.json'],
 );
 check('the linter is content', ['biome', 'check', '.']);

@@ -63,6 +63,7 @@ describe('src', () => {
       const unit = unitOf(file);
       for (const specifier of importsOf(file).filter((name) => name.startsWith('.'))) {
         const target = resolve(file, specifier);
+        if (target.startsWith('playground/')) wrong.push(`${file} imports ${target}`);
         if (!target.startsWith('src/')) continue; // build/ and package.json: below everything
         const targetUnit = unitOf(target);
         if (targetUnit !== unit && layerOf(targetUnit) >= layerOf(unit)) wrong.push(`${file} imports ${target}`);

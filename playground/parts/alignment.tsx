@@ -3,17 +3,12 @@ import { maxSim } from '../../src/scoring/scoring.ts';
 import { positionIn, rangeOf } from '../heat.ts';
 import { flat, printed } from '../scores.ts';
 import type { SeenToken } from '../tokens.ts';
-import { type SidesProps, SideTitle } from './sparse-weights.tsx';
-import { TokenStrip } from './token-strip.tsx';
+import { type Side, type SidesProps, SideTitle } from './sparse-weights.tsx';
+import { pieceText, TokenStrip } from './token-strip.tsx';
 
 /** What ColBERT compares: a token of the query with every token of the passage. */
 export function Alignment({ query, passage }: SidesProps) {
-  const [current, setCurrent] = useState(() =>
-    Math.max(
-      0,
-      query.tokens.findIndex(({ special, isCut }) => !special && !isCut),
-    ),
-  );
+  const [current, setCurrent] = useState(() => heaviest(query));
   const rows = passage.embedded.colbert!;
   /** Of each query token that has a row: its best match. */
   const best = useMemo(() => {
@@ -57,12 +52,13 @@ export function Alignment({ query, passage }: SidesProps) {
       <p class="match" aria-live="polite">
         {token && row && match ? (
           <>
-            <bdi>{token.text}</bdi> → <bdi>{match.text}</bdi> <b data-match>{printed(similarities[bestRow]!)}</b>
+            <bdi>{pieceText(token)}</bdi> → <bdi>{pieceText(match)}</bdi>{' '}
+            <b data-match>{printed(similarities[bestRow]!)}</b>
           </>
         ) : (
           token && (
             <>
-              <bdi>{token.text}</bdi> {absent(token)}
+              <bdi>{pieceText(token)}</bdi> {absent(token)}
             </>
           )
         )}
@@ -82,4 +78,10 @@ export function Alignment({ query, passage }: SidesProps) {
       </p>
     </div>
   );
+}
+
+/** A token that is worth looking at first. */
+function heaviest({ tokens, embedded }: Side): number {
+  const weights = tokens.map(({ id, isCut }) => (isCut ? -1 : (embedded.lexicalWeights!.get(id) ?? 0)));
+  return weights.indexOf(Math.max(...weights));
 }

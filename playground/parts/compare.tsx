@@ -16,6 +16,9 @@ export interface CompareProps {
   readonly onPair: (pair: Settings['pair']) => void;
 }
 
+/** So many columns are wide enough where two maps share a narrow screen. */
+const FEW_TEXTS = 5;
+
 /** Every text as a query against every text as a passage, by each of M3's three outputs and by their mixture. */
 export function Compare({ run, matrix, weights, pair, onWeights, onPair }: CompareProps) {
   const [pointed, setPointed] = useState<Settings['pair']>();
@@ -26,7 +29,7 @@ export function Compare({ run, matrix, weights, pair, onWeights, onPair }: Compa
     <section aria-labelledby="compare">
       <h2 id="compare">Compare</h2>
       <p class="lead">Rows are queries, columns passages. Choose a cell to look inside its pair.</p>
-      <div class="maps" onMouseLeave={() => setPointed(undefined)}>
+      <div class={texts.length > FEW_TEXTS ? 'maps' : 'maps few'} onMouseLeave={() => setPointed(undefined)}>
         {MODES.map((mode) => (
           <HeatMap
             key={mode}

@@ -11,12 +11,13 @@ export interface EditorProps {
   readonly limits: Info | undefined;
   readonly onChange: (part: Partial<Settings>) => void;
   readonly onRun: () => void;
+  readonly onExample: (texts: readonly string[]) => void;
 }
 
 const BUSY = new Set<Run['state'] | undefined>(['asking', 'running']);
 
 /** What is asked: texts and options. */
-export function Editor({ settings, run, limits, onChange, onRun }: EditorProps) {
+export function Editor({ settings, run, limits, onChange, onRun, onExample }: EditorProps) {
   const { texts, maxLength, truncate } = settings;
   const most = limits?.limits.tokens_per_text ?? 8192;
   const error = run?.error;
@@ -45,7 +46,7 @@ export function Editor({ settings, run, limits, onChange, onRun }: EditorProps) 
           onChange={(event) => {
             const example = EXAMPLES[Number(event.currentTarget.value)];
             event.currentTarget.value = '';
-            if (example) onChange({ texts: example.texts, pair: [0, 1] });
+            if (example) onExample(example.texts);
           }}
         >
           <option value="">choose…</option>

@@ -11,7 +11,7 @@ export interface HeaderProps {
 }
 
 export function Header({ info: { answer, error }, apiKey, onKey, refusal }: HeaderProps) {
-  const keyError = isRefusal(refusal) ? refusal : isRefusal(error) ? error : undefined;
+  const keyError = [error, refusal].find(isRefusal);
   return (
     <header>
       <div class="bar">
@@ -27,19 +27,21 @@ export function Header({ info: { answer, error }, apiKey, onKey, refusal }: Head
           <a href="/docs">API</a>
           <a href="/openapi.json">OpenAPI</a>
         </nav>
-        <label class="key">
-          API key
-          <input
-            type="password"
-            autocomplete="off"
-            spellcheck={false}
-            placeholder="none needed if open"
-            value={apiKey}
-            aria-describedby={keyError ? 'key-problem' : 'key-note'}
-            aria-invalid={keyError !== undefined}
-            onChange={(event) => onKey(event.currentTarget.value.trim())}
-          />
-        </label>
+        <form class="key" onSubmit={(event) => event.preventDefault()}>
+          <label>
+            API key
+            <input
+              type="password"
+              autocomplete="off"
+              spellcheck={false}
+              placeholder="none needed if open"
+              value={apiKey}
+              aria-describedby={keyError ? 'key-problem' : 'key-note'}
+              aria-invalid={keyError !== undefined}
+              onChange={(event) => onKey(event.currentTarget.value.trim())}
+            />
+          </label>
+        </form>
         <p id="key-note" class="unseen">
           Kept in this tab's session storage only.
         </p>

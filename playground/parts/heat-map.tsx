@@ -20,6 +20,8 @@ export interface HeatMapProps {
 /** With more texts, cells are too small for figures. */
 const MOST_WITH_FIGURES = 8;
 
+const SELF = { class: 'self', style: {} };
+
 const STEPS: Readonly<Record<string, Pair>> = {
   ArrowUp: [-1, 0],
   ArrowDown: [1, 0],
@@ -30,7 +32,11 @@ const STEPS: Readonly<Record<string, Pair>> = {
 /** One mode's scores: a table in which the arrow keys move. */
 export function HeatMap({ mode, texts, values, chosen, pointed, onPoint, onChoose }: HeatMapProps) {
   const table = useRef<HTMLTableElement>(null);
-  const range = rangeOf(values.flat().filter((value) => value !== undefined));
+  /** A text with itself is no part of the scale, unless there is nothing else: it would leave the others pale. */
+  const isSelf = (row: number, column: number) => row === column && texts.length > 1;
+  const range = rangeOf(
+    values.flatMap((row, r) => row.filter((value, c) => value !== undefined && !isSelf(r, c)) as number[]),
+  );
   const isAt = (pair: Pair | undefined, row: number, column: number) => pair?.[0] === row && pair[1] === column;
   const move = (event: KeyboardEvent, row: number, column: number) => {
     if (event.key === 'Enter' || event.key === ' ') {
@@ -77,7 +83,9 @@ export function HeatMap({ mode, texts, values, chosen, pointed, onPoint, onChoos
                 {row + 1}
               </th>
               {cells.map((value, column) => {
-                const { class: heat, style } = heatProps(value === undefined ? 0 : positionIn(range, value));
+                const { class: heat, style } = isSelf(row, column)
+                  ? SELF
+                  : heatProps(value === undefined ? 0 : positionIn(range, value));
                 const marks = `${isAt(chosen, row, column) ? ' chosen' : ''}${isAt(pointed, row, column) ? ' pointed' : ''}`;
                 return (
                   <td

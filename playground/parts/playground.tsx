@@ -10,6 +10,7 @@ import { Compare } from './compare.tsx';
 import { Editor } from './editor.tsx';
 import { Header } from './header.tsx';
 import { LookInside } from './look-inside.tsx';
+import { isRefusal } from './problem.tsx';
 import { TakeAway } from './take-away.tsx';
 import { useInfo } from './use-info.ts';
 import { Watch } from './watch.tsx';
@@ -44,6 +45,12 @@ export function Playground({ initial }: { readonly initial: Settings }) {
     };
     startRun(client, options, asked, isAsked, onChange, abort.signal);
   };
+
+  // What was refused is asked for again with another key.
+  const firstClient = useRef(client);
+  useEffect(() => {
+    if (client !== firstClient.current && isRefusal(run?.error)) start(settings, false);
+  }, [client]);
 
   useEffect(() => {
     start(initial, false);
@@ -90,6 +97,11 @@ export function Playground({ initial }: { readonly initial: Settings }) {
           limits={info.answer}
           onChange={change}
           onRun={() => start(settings, true)}
+          onExample={(texts) => {
+            const begun: Settings = { ...settings, texts, pair: [0, 1] };
+            setSettings(begun);
+            start(begun, false);
+          }}
         />
         <div class={isStale ? 'results stale' : 'results'}>
           {isStale && <p class="stale-note">The texts have changed since this was computed.</p>}

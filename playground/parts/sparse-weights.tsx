@@ -3,7 +3,7 @@ import { lexicalScore } from '../../src/scoring/scoring.ts';
 import { positionIn } from '../heat.ts';
 import { printed } from '../scores.ts';
 import { type SeenToken, sharedTokens } from '../tokens.ts';
-import { TokenStrip } from './token-strip.tsx';
+import { pieceText, TokenStrip } from './token-strip.tsx';
 
 /** A text of the pair that is looked into. */
 export interface Side {
@@ -19,7 +19,7 @@ export interface SidesProps {
 }
 
 /** Products that add up to most of a score; the rest is summed up. */
-const SHOWN_PRODUCTS = 12;
+const SHOWN_PRODUCTS = 8;
 
 /** Which tokens weigh, and what those that both texts have make of the sparse score. */
 export function SparseWeights({ query, passage }: SidesProps) {
@@ -46,52 +46,56 @@ export function SparseWeights({ query, passage }: SidesProps) {
         </span>
       </h3>
       <p class="lead">Underlined: in both texts. The sparse score is the sum of the products of their weights.</p>
-      <SideTitle side={query} name="Query" />
-      {strip(query, first)}
-      <SideTitle side={passage} name="Passage" />
-      {strip(passage, second)}
-      {shared.length === 0 ? (
-        <p>No token is in both texts: the sparse score is 0.</p>
-      ) : (
-        <table class="products">
-          <thead>
-            <tr>
-              <th scope="col">Token</th>
-              <th scope="col">Query</th>
-              <th scope="col">Passage</th>
-              <th scope="col">Product</th>
-            </tr>
-          </thead>
-          <tbody>
-            {shared.slice(0, SHOWN_PRODUCTS).map(({ id, text, queryWeight, passageWeight, product }) => (
-              <tr key={id}>
-                <th scope="row">
-                  <bdi>{text}</bdi>
-                </th>
-                <td>{queryWeight.toFixed(4)}</td>
-                <td>{passageWeight.toFixed(4)}</td>
-                <td>{product.toFixed(4)}</td>
-              </tr>
-            ))}
-            {rest.length > 0 && (
+      <div class="beside">
+        <div>
+          <SideTitle side={query} name="Query" />
+          {strip(query, first)}
+          <SideTitle side={passage} name="Passage" />
+          {strip(passage, second)}
+        </div>
+        {shared.length === 0 ? (
+          <p>No token is in both texts: the sparse score is 0.</p>
+        ) : (
+          <table class="products">
+            <thead>
               <tr>
-                <th scope="row">{rest.length} more</th>
-                <td />
-                <td />
-                <td>{rest.reduce((sum, { product }) => sum + product, 0).toFixed(4)}</td>
+                <th scope="col">Token</th>
+                <th scope="col">Query</th>
+                <th scope="col">Passage</th>
+                <th scope="col">Product</th>
               </tr>
-            )}
-          </tbody>
-          <tfoot>
-            <tr>
-              <th scope="row" colSpan={3}>
-                Sparse score
-              </th>
-              <td>{printed(lexicalScore(first, second))}</td>
-            </tr>
-          </tfoot>
-        </table>
-      )}
+            </thead>
+            <tbody>
+              {shared.slice(0, SHOWN_PRODUCTS).map(({ id, text, queryWeight, passageWeight, product }) => (
+                <tr key={id}>
+                  <th scope="row">
+                    <bdi>{pieceText({ text })}</bdi>
+                  </th>
+                  <td>{queryWeight.toFixed(4)}</td>
+                  <td>{passageWeight.toFixed(4)}</td>
+                  <td>{product.toFixed(4)}</td>
+                </tr>
+              ))}
+              {rest.length > 0 && (
+                <tr>
+                  <th scope="row">{rest.length} more</th>
+                  <td />
+                  <td />
+                  <td>{rest.reduce((sum, { product }) => sum + product, 0).toFixed(4)}</td>
+                </tr>
+              )}
+            </tbody>
+            <tfoot>
+              <tr>
+                <th scope="row" colSpan={3}>
+                  Sparse score
+                </th>
+                <td>{printed(lexicalScore(first, second))}</td>
+              </tr>
+            </tfoot>
+          </table>
+        )}
+      </div>
     </div>
   );
 }
@@ -100,8 +104,9 @@ export function SideTitle({ side: { index, tokens, embedded }, name }: { readonl
   const cut = tokens.filter(({ isCut }) => isCut).length;
   return (
     <h4>
-      {name} <b>{index + 1}</b>{' '}
+      {name} <b>{index + 1}</b>
       <span class="count">
+        {' · '}
         {embedded.tokens} tokens
         {embedded.truncated && `; ${cut} more were cut off`}
       </span>

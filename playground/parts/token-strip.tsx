@@ -78,8 +78,8 @@ export function TokenStrip({ label, tokens, heatOf, describe, markOf, current, o
   );
 }
 
-/** A word's beginning, which SentencePiece writes as ▁, is a gap here. */
-const pieceText = ({ text }: SeenToken): string => text.replaceAll('▁', ' ').trim() || '␣';
+/** A space that is a token of its own is shown as one. */
+export const pieceText = ({ text }: Pick<SeenToken, 'text'>): string => text.trim() || '␣';
 
 const RIGHT_TO_LEFT = /\p{Script=Arabic}|\p{Script=Hebrew}|\p{Script=Syriac}|\p{Script=Thaana}|\p{Script=Nko}/u;
 const LETTER = /\p{L}/u;

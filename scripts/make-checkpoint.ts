@@ -1,8 +1,8 @@
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { crc32 } from 'node:zlib';
+import { letterRuns } from '../cli/synth/filler-vocabulary.ts';
 import { type PickledTensor, torchPickle } from '../test/cli/checkpoint/builders.ts';
 
 /**
@@ -11,6 +11,8 @@ import { type PickledTensor, torchPickle } from '../test/cli/checkpoint/builders
  *
  *   node scripts/make-checkpoint.ts DIR [--layers 24] [--hidden 1024] [--intermediate 4096] [--heads 16] [--vocabulary 250002]
  *                                       [--positions 8194] [--tokenizer FILE] [--seed 1]
+ *
+ * A tokenizer.json must have as many pieces as --vocabulary says; by default it is the fixtures', with runs of letters up to that number.
  */
 
 const { values, positionals } = parseArgs({
@@ -22,18 +24,13 @@ const { values, positionals } = parseArgs({
     heads: { type: 'string', default: '16' },
     vocabulary: { type: 'string', default: '250002' },
     positions: { type: 'string', default: '8194' },
-    tokenizer: {
-      type: 'string',
-      default: fileURLToPath(new URL('../../shared/data/xlmr/tokenizer.json', import.meta.url)),
-    },
+    tokenizer: { type: 'string' },
     seed: { type: 'string', default: '1' },
   },
 });
 const [directory] = positionals;
-if (directory === undefined || !existsSync(values.tokenizer)) {
-  console.error(
-    'usage: node scripts/make-checkpoint.ts DIR --tokenizer FILE: a tokenizer.json with --vocabulary pieces',
-  );
+if (directory === undefined) {
+  console.error('usage: node scripts/make-checkpoint.ts DIR');
   process.exit(2);
 }
 const [hidden, intermediate, layers] = [Number(values.hidden), Number(values.intermediate), Number(values.layers)];
@@ -171,4 +168,23 @@ writeTorchFile('colbert_linear.pt', [
   { name: 'weight', shape: [hidden, hidden], scale: 1 / Math.sqrt(hidden) },
   { name: 'bias', shape: [hidden], scale: 0.02 },
 ]);
-copyFileSync(values.tokenizer, join(directory, basename(values.tokenizer)));
+writeFileSync(
+  join(directory, 'tokenizer.json'),
+  values.tokenizer === undefined ? fillerTokenizer(vocabulary) : readFileSync(values.tokenizer),
+);
+
+function fillerTokenizer(size: number): string {
+  const tokenizer = JSON.parse(
+    readFileSync(new URL('../test/fixtures/micro-m3/tokenizer.json', import.meta.url), 'utf8'),
+  );
+  const pieces: [string, number][] = tokenizer.model.vocab;
+  const mask = pieces.pop()!;
+  const taken = new Set(pieces.map(([text]) => text));
+  for (const text of letterRuns()) {
+    if (pieces.length === size - 1) break;
+    if (!taken.has(text)) pieces.push([text, Math.fround(-10 - (4 * pieces.length) / size)]);
+  }
+  tokenizer.model.vocab = [...pieces.slice(0, size - 1), mask];
+  tokenizer.added_tokens.find(({ content }: { content: string }) => content === '<mask>').id = size - 1;
+  return JSON.stringify(tokenizer);
+}

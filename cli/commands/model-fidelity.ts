@@ -1,7 +1,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { defineCommand } from 'citty';
-import type { Manifest } from '../../src/format/manifest.ts';
+import { MANIFEST_FILE } from '../../src/format/layout.ts';
+import type { FidelitySummary, Manifest } from '../../src/format/manifest.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openCheckpointDirectory } from '../checkpoint/directory.ts';
 import { parseEncoderConfig } from '../checkpoint/encoder-config.ts';
@@ -14,7 +15,7 @@ import { createCounter } from '../progress-counter.ts';
 import { readTextLines } from '../text-lines.ts';
 import { fromSystemError, UserError } from '../user-error.ts';
 
-/** Beside the shards; neither is in the manifest, so that the model and its fingerprint stay as they are. */
+/** Beside the shards. The manifest takes up the report in short, which is no part of the fingerprint. */
 const JSON_FILE = 'fidelity.json';
 const PAGE_FILE = 'fidelity.html';
 
@@ -42,8 +43,10 @@ export const fidelityCommand = defineCommand({
       counter.end();
       writeWhole(join(args.dir, PAGE_FILE), renderPage(report));
       writeWhole(join(args.dir, JSON_FILE), `${JSON.stringify(report, null, 1)}\n`);
+      const manifest: Manifest = { ...embedder.manifest, fidelity: inShort(report) };
+      writeWhole(join(args.dir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
       for (const line of summarize(report)) console.log(line);
-      console.log(`written: ${join(args.dir, JSON_FILE)}, ${join(args.dir, PAGE_FILE)}`);
+      console.log(`written: ${join(args.dir, JSON_FILE)}, ${join(args.dir, PAGE_FILE)}; /info has it in short`);
     } catch (error) {
       throw fromSystemError(error);
     } finally {
@@ -62,6 +65,19 @@ function checkSameShape({ architecture }: FloatModel, manifest: Manifest, agains
       );
     }
   }
+}
+
+function inShort({ texts, total: { dense, colbert, sparse } }: Report): FidelitySummary {
+  return {
+    texts: texts.count,
+    tokens: texts.tokens,
+    denseMean: dense.mean,
+    denseWorst: dense.worst,
+    colbertMean: colbert.mean,
+    colbertWorst: colbert.worst,
+    sparseOverlap: sparse.overlap,
+    sparseError: sparse.weightError,
+  };
 }
 
 /** So that a reader never finds half a file. */

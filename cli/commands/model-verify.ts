@@ -6,11 +6,21 @@ import { fingerprintOf } from '../../src/format/fingerprint.ts';
 import type { FileEntry } from '../../src/format/manifest.ts';
 import { formatBytes } from '../format.ts';
 import { readManifest } from '../model-directory.ts';
+import { createNodeEmbedder } from '../node-embedder.ts';
 import { createProgress } from '../progress.ts';
+import { createCounter } from '../progress-counter.ts';
+import { BGE_M3_PUBLISHED } from '../published/bge-m3.ts';
+import { comparePublished } from '../published/compare.ts';
+import { reportPublished } from '../published/report.ts';
 import { UserError } from '../user-error.ts';
 
+const PUBLISHED_MODEL = 'BAAI/bge-m3';
+
 export const verifyCommand = defineCommand({
-  meta: { name: 'verify', description: 'Check the length and sha256 of every file of a model directory' },
+  meta: {
+    name: 'verify',
+    description: `Check the length and sha256 of every file of a model directory; of ${PUBLISHED_MODEL} also what it answers, against published outputs`,
+  },
   args: { dir: { type: 'positional', required: true, description: 'Model directory' } },
   async run({ args }) {
     const manifest = readManifest(args.dir);
@@ -27,8 +37,23 @@ export const verifyCommand = defineCommand({
     console.log(
       `${args.dir}: all ${count} files (${formatBytes(bytes)}) are as the manifest says; fingerprint ${await fingerprintOf(manifest)}`,
     );
+    if (manifest.model.upstream === PUBLISHED_MODEL) await checkPublished(args.dir);
   },
 });
+
+/** @throws UserError where the model answers as another one would. */
+async function checkPublished(directory: string): Promise<void> {
+  const counter = createCounter('texts');
+  const embedder = await createNodeEmbedder(directory);
+  const { lines, isModel } = reportPublished(await comparePublished(embedder, BGE_M3_PUBLISHED, counter.update));
+  counter.end();
+  for (const line of lines) console.log(line);
+  if (!isModel) {
+    throw new UserError(
+      `${directory}: does not answer as ${PUBLISHED_MODEL} does; is the checkpoint that model? Pull it again: m3edge model pull`,
+    );
+  }
+}
 
 /** One line for every file that is not what the manifest says. */
 export function findBadFiles(

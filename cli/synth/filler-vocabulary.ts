@@ -23,7 +23,7 @@ export function fillerPipeline(size: number): Pipeline {
 }
 
 /** Runs of three letters, then of four, each with and without the mark of a word's beginning. */
-function* letterRuns(): Generator<string> {
+export function* letterRuns(): Generator<string> {
   for (const length of [3, 4]) {
     for (let i = 0; i < LETTERS.length ** length; i++) {
       let run = '';

@@ -30,7 +30,24 @@ export interface Manifest extends ModelShape {
   /** `auto`: of each linear layer its own, as `layers` says. */
   readonly preset: 'q8' | 'q4' | 'auto';
   readonly tokenizer: { readonly bos: number; readonly pad: number; readonly eos: number; readonly unknown: number };
+  /** Where it has been measured. No part of the fingerprint. */
+  readonly fidelity?: FidelitySummary;
   readonly files: Readonly<Record<string, FileEntry>>;
+}
+
+/** What quantisation did, against the checkpoint in float32. */
+export interface FidelitySummary {
+  readonly texts: number;
+  readonly tokens: number;
+  /** 1 - cosine of the dense output: mean and worst text. */
+  readonly denseMean: number;
+  readonly denseWorst: number;
+  /** 1 - cosine of ColBERT rows. */
+  readonly colbertMean: number;
+  readonly colbertWorst: number;
+  /** Token ids with a weight in both, of those with one in either; error in the sum of the weights. */
+  readonly sparseOverlap: number;
+  readonly sparseError: number;
 }
 
 export const FILE_NAME = /^[a-z0-9-]+\.bin$/;
@@ -58,6 +75,7 @@ export function parseManifest(text: string): Manifest {
   } catch (error) {
     throw corrupt(`not JSON: ${(error as Error).message.slice(0, 120)}`, error);
   }
+  const isMeasured = typeof json === 'object' && json !== null && Object.hasOwn(json, 'fidelity');
   const root = fieldsOf(json, 'the whole', [
     'format',
     'model',
@@ -68,6 +86,7 @@ export function parseManifest(text: string): Manifest {
     'positionTable',
     'layers',
     'files',
+    ...(isMeasured ? ['fidelity'] : []),
   ]);
   const format = oneOf(root.format, 'format', ['m3edge/1']);
   const architecture = parseArchitecture(root.architecture);
@@ -80,6 +99,7 @@ export function parseManifest(text: string): Manifest {
     wordTable: parseTable(root.wordTable, 'wordTable', 'i8'),
     positionTable: parseTable(root.positionTable, 'positionTable', 'i16'),
     layers: parseLayers(root.layers, architecture.layerCount),
+    ...(isMeasured && { fidelity: parseFidelity(root.fidelity) }),
     files: parseFiles(root.files),
   };
   checkFiles(manifest);
@@ -143,6 +163,27 @@ function parseTokenizer(value: unknown, vocabularySize: number): Manifest['token
   const fields = fieldsOf(value, 'tokenizer', ['bos', 'pad', 'eos', 'unknown']);
   const id = (name: string) => integer(fields[name], `tokenizer.${name}`, 0, vocabularySize - 1);
   return { bos: id('bos'), pad: id('pad'), eos: id('eos'), unknown: id('unknown') };
+}
+
+function parseFidelity(value: unknown): FidelitySummary {
+  const count = (name: string) => integer(fields[name], `fidelity.${name}`, 1, Number.MAX_SAFE_INTEGER);
+  const error = (name: string): number => {
+    const number = fields[name];
+    if (typeof number !== 'number' || !(number >= 0 && number <= 1e6))
+      throw wrong(`fidelity.${name}`, number, 'a number from 0 to 1000000');
+    return number;
+  };
+  const errors = [
+    'denseMean',
+    'denseWorst',
+    'colbertMean',
+    'colbertWorst',
+    'sparseOverlap',
+    'sparseError',
+  ] as const satisfies readonly (keyof FidelitySummary)[];
+  const fields = fieldsOf(value, 'fidelity', ['texts', 'tokens', ...errors]);
+  const figures = Object.fromEntries(errors.map((name) => [name, error(name)]));
+  return { texts: count('texts'), tokens: count('tokens'), ...figures } as unknown as FidelitySummary;
 }
 
 function parseTable<T extends 'i8' | 'i16'>(value: unknown, name: string, type: T): { pageRows: number; type: T } {

@@ -4,6 +4,7 @@ import type { Operation } from './operation.ts';
 import { described } from './schema-parts.ts';
 
 const nullable = v.nullable(v.string());
+const Spread = v.strictObject({ mean: v.number(), worst: v.number() });
 
 /** TEI's keys in TEI's order, then ours. */
 export const Info = v.strictObject({
@@ -26,6 +27,18 @@ export const Info = v.strictObject({
   licence: v.string(),
   demo: described(v.boolean(), 'Whether the model only shows how to ask: it knows words and not meaning'),
   quantisation: v.strictObject({ preset: v.string(), layers: v.array(v.record(v.string(), v.unknown())) }),
+  fidelity: described(
+    v.nullable(
+      v.strictObject({
+        texts: v.number(),
+        tokens: v.number(),
+        dense: Spread,
+        colbert: Spread,
+        sparse: v.strictObject({ overlap: v.number(), weight_error: v.number() }),
+      }),
+    ),
+    'What quantisation did against float32, as `m3edge model fidelity` has measured it: 1 - cosine of dense vectors and ColBERT rows, lexical ids shared, and the error in the sum of their weights. Null where it was not measured',
+  ),
   dimensions: v.strictObject({ dense: v.number(), colbert: v.number(), sparse: v.number() }),
   engine: v.strictObject({ name: v.string(), dot: v.string() }),
   limits: v.record(v.string(), v.number()),

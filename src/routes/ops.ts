@@ -59,6 +59,7 @@ function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedde
     licence: model.licence,
     demo: model.demo ?? false,
     quantisation: { preset, layers: manifest.layers.map((layer) => ({ ...layer })) },
+    fidelity: describeFidelity(manifest),
     dimensions: {
       dense: architecture.hiddenSize,
       colbert: architecture.colbertSize,
@@ -73,5 +74,17 @@ function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedde
       vector_body_bytes: LIMITS.vectorBodyBytes,
       answer_bytes: LIMITS.answerBytes,
     },
+  };
+}
+
+function describeFidelity({ fidelity }: Embedder['manifest']): InferOutput<typeof Info>['fidelity'] {
+  if (fidelity === undefined) return null;
+  const { texts, tokens, denseMean, denseWorst, colbertMean, colbertWorst, sparseOverlap, sparseError } = fidelity;
+  return {
+    texts,
+    tokens,
+    dense: { mean: denseMean, worst: denseWorst },
+    colbert: { mean: colbertMean, worst: colbertWorst },
+    sparse: { overlap: sparseOverlap, weight_error: sparseError },
   };
 }

@@ -29,6 +29,26 @@ describe('parseManifest', () => {
     expect(parseManifest(edited([]))).toEqual(tinyManifest());
   });
 
+  it('accepts what was measured of the model, which is no part of its fingerprint', async () => {
+    const fidelity = {
+      texts: 192,
+      tokens: 4000,
+      denseMean: 1e-4,
+      denseWorst: 2e-4,
+      colbertMean: 0,
+      colbertWorst: 1e-3,
+      sparseOverlap: 1,
+      sparseError: 0.01,
+    };
+    const manifest = parseManifest(edited([['fidelity', fidelity]]));
+    expect(manifest.fidelity).toEqual(fidelity);
+    expect(await fingerprintOf(manifest)).toBe(await fingerprintOf(tinyManifest()));
+    const refused = (changes: object) => () => parseManifest(edited([['fidelity', { ...fidelity, ...changes }]]));
+    expect(refused({ denseMean: -1 })).toThrow(/fidelity\.denseMean: got -1, wanted a number from 0/);
+    expect(refused({ tokens: '9' })).toThrow(/fidelity\.tokens/);
+    expect(refused({ more: 1 })).toThrow(/unknown field "more"/);
+  });
+
   it('accepts layers of different precision', () => {
     const types = { qkv: 'u4g32', attentionOutput: 'u7', intermediate: 'u4g32', output: 'u7' } as const;
     const shape = { ...tinyManifest(), layers: [tinyManifest().layers[0]!, types] };

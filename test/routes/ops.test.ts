@@ -47,7 +47,12 @@ describe('GET /info', () => {
 
   it('adds what the vectors depend on', async () => {
     const { json, headers } = await appUnderTest().send('/info');
-    expect(json).toMatchObject({ fingerprint: FINGERPRINT, quantisation: { preset: 'q8' }, engine: { name: 'wasm' } });
+    expect(json).toMatchObject({
+      fidelity: null,
+      fingerprint: FINGERPRINT,
+      quantisation: { preset: 'q8' },
+      engine: { name: 'wasm' },
+    });
     expect(headers.get('x-embedding-fingerprint')).toBe(FINGERPRINT);
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });

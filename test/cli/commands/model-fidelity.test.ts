@@ -7,7 +7,8 @@ import { fidelityCommand } from '../../../cli/commands/model-fidelity.ts';
 import { findBadFiles } from '../../../cli/commands/model-verify.ts';
 import type { Report } from '../../../cli/fidelity/report.ts';
 import { UserError } from '../../../cli/user-error.ts';
-import { fixtureDirectory, modelDirectory, readManifest } from '../../support/models.ts';
+import { appUnderTest } from '../../support/call-app.ts';
+import { fixtureDirectory, modelDirectory, openModel, readManifest } from '../../support/models.ts';
 
 describe('m3edge model fidelity', () => {
   const directory = mkdtempSync(join(tmpdir(), 'm3edge-fidelity-'));
@@ -25,7 +26,7 @@ describe('m3edge model fidelity', () => {
   const report = (): Report => JSON.parse(readFileSync(join(model, 'fidelity.json'), 'utf8'));
 
   // 192 texts through two models: 2 s on an idle machine.
-  it('measures the bundled texts in all sixteen languages, and leaves the model as it was', {
+  it('measures the bundled texts in all sixteen languages, shows them at /info, and leaves the model as it was', {
     timeout: 60_000,
   }, async () => {
     await run('--against', against);
@@ -39,6 +40,16 @@ describe('m3edge model fidelity', () => {
     expect(total.ranking!.dense.kendall).toBeGreaterThan(0.9);
     expect(readFileSync(join(model, 'fidelity.html'), 'utf8')).toContain('what quantisation left');
     expect(findBadFiles(model, readManifest(model).files)).toEqual([]);
+    const [measured, before] = [await openModel(model), await openModel(modelDirectory('micro-m3', 'q8'))];
+    expect(measured.fingerprint).toBe(before.fingerprint);
+    const { json } = await appUnderTest(async () => measured).send('/info');
+    expect(json.fidelity).toEqual({
+      texts: 192,
+      tokens: report().texts.tokens,
+      dense: total.dense,
+      colbert: total.colbert,
+      sparse: { overlap: total.sparse.overlap, weight_error: total.sparse.weightError },
+    });
   });
 
   it("measures a user's own lines, each but asked for among all the others", async () => {

@@ -65,6 +65,22 @@ describe('m3edge model verify', () => {
     expect(await run('verify', model)).toContain(`all ${files} files`);
   });
 
+  it('of BAAI/bge-m3 prints published numbers beside its own, and refuses what answers as another model', async () => {
+    const posing = join(home, 'posing');
+    await run('convert', FIXTURE, '--out', posing, '--rounding', 'nearest', '--upstream', 'somebody/micro-m3');
+    const manifest = join(posing, 'manifest.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('somebody/micro-m3', 'BAAI/bge-m3'));
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const verified = runCommand(modelCommand, { rawArgs: ['verify', posing] });
+    await expect(verified).rejects.toThrow(/does not answer as BAAI\/bge-m3 does; .*m3edge model pull/);
+    const printed = log.mock.calls.map(([line]) => line as string);
+    log.mockRestore();
+    expect(printed.filter((line) => /^(ok |off) /.test(line))).toHaveLength(207);
+    expect(printed).toContainEqual(
+      expect.stringMatching(/^off dense: What is BGE M3\? \| BGE M3 is an embedding\.\.\. +0\.62650 /),
+    );
+  });
+
   it('names each file that is damaged, cut short or gone, with the fix', async () => {
     const copy = join(home, 'copy');
     await run('convert', FIXTURE, '--out', copy);

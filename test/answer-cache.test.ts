@@ -5,23 +5,10 @@ import { type LayerRunner, WASM_LAYERS } from '../src/engine/layer-runner.ts';
 import { packEmbedding, unpackEmbedding } from '../src/packed-embedding.ts';
 import { appUnderTest } from './support/call-app.ts';
 import { fakeEmbedder } from './support/fake-embedder.ts';
+import { memoryCache } from './support/memory-cache.ts';
 import { modelDirectory, openModel } from './support/models.ts';
 
 const everything = { dense: true, sparse: true, colbert: true };
-
-function memoryCache(): AnswerStore & { readonly answers: Map<string, ArrayBuffer> } {
-  const answers = new Map<string, ArrayBuffer>();
-  return {
-    answers,
-    async match(key) {
-      const bytes = answers.get(String(key));
-      return bytes && new Response(bytes.slice(0));
-    },
-    async put(key, response) {
-      answers.set(String(key), await response.arrayBuffer());
-    },
-  };
-}
 
 /** An embedder behind a cache, and what has been stored once `settle` is over. */
 function cachedFake(options: Partial<AnswerCacheOptions> = {}, cache = memoryCache(), fake = fakeEmbedder()) {

@@ -29,7 +29,7 @@ function limiterOf(most: number): Limiter & { readonly asked: Map<string, number
   };
 }
 
-describe('API keys', () => {
+describe('E50: API keys', () => {
   const { post, send, logged } = appWith({});
   const encode = (headers: Record<string, string>) => post('/encode', { texts: 'a' }, headers);
 
@@ -94,7 +94,7 @@ describe('API keys', () => {
   });
 });
 
-describe('roles', () => {
+describe('E52: roles', () => {
   const access = createAccess({ keys });
   const admit = (key: string, role: 'read' | 'write' | 'admin') =>
     access.admit(new Headers(bearer(key)), '192.0.2.1', role);
@@ -163,7 +163,7 @@ describe('a secret that makes no sense', () => {
   });
 });
 
-describe('limits', () => {
+describe('E53: limits', () => {
   const from = (address: string) => ({ 'cf-connecting-ip': address });
   let clock = 0;
   beforeEach(() => {

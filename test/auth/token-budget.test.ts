@@ -33,7 +33,7 @@ function keyWith(tokensPerDay: number, embedder = fakeEmbedder()) {
   return { store, embedder, encode, later: (ms: number) => (nowMs += ms) };
 }
 
-describe('tokens_per_day', () => {
+describe('E53: tokens_per_day', () => {
   it('is spent before anything is computed, and never beyond its end', async () => {
     const { encode, store, embedder } = keyWith(12);
     expect((await encode(['cat'])).status).toBe(200); // 5 tokens: a token a character, and two

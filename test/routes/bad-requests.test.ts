@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ServiceError } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { appUnderTest } from '../support/call-app.ts';
@@ -26,7 +26,7 @@ async function expectRefused(answer: ReturnType<typeof post>, status: number, co
   return json.error.message as string;
 }
 
-describe('a body that is too large', () => {
+describe('D38: a body that is too large', () => {
   const tooLarge = LIMITS.bodyBytes + 1;
 
   it('is refused by its content-length', async () => {
@@ -62,7 +62,7 @@ describe('a body that is too large', () => {
   });
 });
 
-describe('a media type that is not read', () => {
+describe('D39: a media type that is not read', () => {
   it.each([
     ['text/plain'],
     ['application/x-www-form-urlencoded'],
@@ -90,7 +90,7 @@ describe('a media type that is not read', () => {
   });
 });
 
-describe('a body that is no JSON', () => {
+describe('D42: a body that is no JSON', () => {
   it.each([
     ['an empty one', ''],
     ['text', 'hello'],
@@ -114,7 +114,7 @@ describe('a body that is no JSON', () => {
     ['a surrogate', bytes(0xed, 0xa0, 0x80)],
     ['beyond U+10FFFF', bytes(0xf4, 0x90, 0x80, 0x80)],
     ['a cut character', bytes(0xe2, 0x82)],
-  ])('invalid UTF-8: %s', async (_, inner) => {
+  ])('D40: invalid UTF-8: %s', async (_, inner) => {
     await expectRefused(post('/encode', inJson('{"texts":"', inner, '"}')), 400, 'bad_request');
   });
 
@@ -132,7 +132,7 @@ describe('a body that is no JSON', () => {
   });
 });
 
-describe('a field of the wrong type', () => {
+describe('D42, D48: a field of the wrong type', () => {
   it.each([
     [[1, 2], undefined],
     ['text', undefined],
@@ -217,7 +217,7 @@ describe('a field of the wrong type', () => {
   });
 });
 
-describe('texts with nothing in them', () => {
+describe('D43: texts with nothing in them', () => {
   it.each(['', ' ', '\n\t\u3000', '\u200b', '\ufeff', '\u0000\u0007', '\u200d\u2060\u00ad'])('%j', async (text) => {
     await expectRefused(post('/encode', { texts: text }), 422, 'empty_input', 'texts');
     await expectRefused(post('/encode', { texts: ['a', text] }), 422, 'empty_input', 'texts[1]');
@@ -236,7 +236,7 @@ describe('texts with nothing in them', () => {
   });
 });
 
-describe('half of a surrogate pair', () => {
+describe('D41: half of a surrogate pair', () => {
   it.each(['\\ud800', 'a\\udc00b', '\\ude00\\ud83d'])('%s is refused, in every field', async (half) => {
     await expectRefused(post('/encode', `{"texts":["a","x${half}"]}`), 400, 'bad_request', 'texts[1]');
     await expectRefused(post('/encode', `{"texts":"a","instruction":"${half}"}`), 400, 'bad_request', 'instruction');
@@ -249,7 +249,7 @@ describe('half of a surrogate pair', () => {
   });
 });
 
-describe('too much of it', () => {
+describe('D44, D45: too much of it', () => {
   it('texts are counted', async () => {
     expect((await post('/encode', { texts: Array(LIMITS.maxTexts).fill('a') })).status).toBe(200);
     loads = 0;
@@ -300,6 +300,28 @@ describe('too much of it', () => {
   });
 });
 
+describe('E54: an address', () => {
+  const address = 'http://169.254.169.254/latest/meta-data';
+
+  it.each([
+    ['/encode', { texts: 'a', url: address }, 'url'],
+    ['/encode', { texts: [{ url: address }] }, 'texts[0]'],
+    ['/encode', { urls: [address] }, 'texts'],
+    ['/score', { query: 'q', passages: [{ url: address }] }, 'passages[0].fingerprint'],
+  ])('in place of a text is refused: %s %j', async (path, body, param) => {
+    await expectRefused(post(path, body), 400, 'bad_request', param);
+  });
+
+  it('is a text like any other, and nothing is fetched', async () => {
+    const fetched = vi.spyOn(globalThis, 'fetch');
+    const { status, json } = await post('/encode', { texts: address });
+    expect(status).toBe(200);
+    expect(json.usage.tokens).toEqual([address.length + 2]);
+    expect(fetched).not.toHaveBeenCalled();
+    fetched.mockRestore();
+  });
+});
+
 describe('errors', () => {
   it('carry the request id of the caller, or one of our own', async () => {
     const id = 'trace.1:a_B-2';
@@ -321,7 +343,10 @@ describe('errors', () => {
     ['GET', '/manifest.json'],
     ['GET', '/../etc/passwd'],
     ['POST', '/encode/'],
-  ])('%s %s is not found', async (method, path) => {
+    ['GET', '/__scheduled'],
+    ['POST', '/__scheduled?cron=*'],
+    ['GET', '/cdn-cgi/handler/scheduled'],
+  ])('E52, E57: %s %s is not found', async (method, path) => {
     const { status, json } = await send(path, { method });
     expect(status).toBe(404);
     expect(json.error.code).toBe('not_found');
@@ -349,7 +374,7 @@ describe('errors', () => {
     expect(logged).toEqual([]);
   });
 
-  it('that are bugs are logged once and tell the caller nothing', async () => {
+  it('E57: that are bugs are logged once and tell the caller nothing', async () => {
     const { post: postFailing, logged } = failing(new TypeError('secret thing is undefined'));
     const { status, text, json } = await postFailing('/encode', { texts: 'a' });
     expect(status).toBe(500);

@@ -45,7 +45,7 @@ describe('the access log', () => {
     ]);
   });
 
-  it('names a route by its pattern, never by what was asked for', async () => {
+  it('E55: names a route by its pattern, never by what was asked for', async () => {
     const { send, post, lines } = observed();
     await send('/Bearer-key/secret%0d%0aforged');
     await post('/ai/run/secret-model', { text: 'a' });
@@ -63,7 +63,7 @@ describe('the access log', () => {
     expect(JSON.stringify(lines)).not.toMatch(/wrong|api_key/);
   });
 
-  it('replaces a request id that would forge a line', async () => {
+  it('E55: replaces a request id that would forge a line', async () => {
     const { app, lines } = observed();
     await app.request('/health', { headers: { 'x-request-id': '\u001b[2Jx y' } });
     expect(lines[0]!.request_id).toMatch(/^[0-9a-f-]{36}$/);

@@ -41,7 +41,7 @@ describe.each(Object.entries(LONG))('%s', (_, repeat) => {
     });
   });
 
-  it('takes steps in proportion to its length', () => {
+  it('D46: takes steps in proportion to its length', () => {
     const stepsAt = (units: number) => {
       const normalizer = createNormalizer(vocabulary);
       const lattice = createLattice(vocabulary);

@@ -45,14 +45,14 @@ describe.each(Object.entries(PIPELINES))('with %s', (_, json) => {
   const tokenizer = tokenizerOf(source);
   const oracle = oracleOf(JSON.stringify(source));
 
-  it('ids, offsets and decoded texts are those of Hugging Face tokenizers', async () => {
+  it('D47: ids, offsets and decoded texts, those of hostile texts too, are those of Hugging Face tokenizers', async () => {
     const { compared, differences } = await compareWith(oracle, tokenizer, TEXTS);
     expect(differences.slice(0, 5)).toEqual([]);
     expect(compared).toBe(TEXTS.length);
   });
 
   it.each(['left', 'right'] as const)(
-    'cutting on the %s keeps what Hugging Face tokenizers keeps',
+    'D44: cutting on the %s keeps what Hugging Face tokenizers keeps',
     async (truncationSide) => {
       for (const maxTokens of [2, 3, 8, 21]) {
         oracle.setTruncation(maxTokens, { direction: truncationSide });

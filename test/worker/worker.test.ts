@@ -62,7 +62,7 @@ describe('the Worker', () => {
     expect(await encode({ texts, encoding_format: 'base64' })).toEqual(alone.flat());
   });
 
-  it('refuses a text that is too long before it reads a shard, and cuts it on request', async () => {
+  it('D44: refuses a text that is too long before it reads a shard, and cuts it on request', async () => {
     const long = 'word '.repeat(2000);
     const refused = await worker.post('/encode', { texts: ['a', long] });
     expect(refused).toMatchObject({ status: 422, json: { error: { code: 'input_too_long', param: 'texts[1]' } } });
@@ -81,7 +81,7 @@ describe('the Worker', () => {
     expect((await send(' '.repeat(2 * 1024 * 1024 + 1))).status).toBe(413);
   });
 
-  it('keeps its shards to itself', async () => {
+  it('E57: keeps its shards to itself', async () => {
     expect((await env.ASSETS.fetch('http://assets/model/manifest.json')).status).toBe(200);
     for (const path of [
       '/model/manifest.json',

@@ -42,8 +42,14 @@ const SHORT_CLUSTER_BYTES = 6;
 const CLASS_MASK = (1 << GRAPHEME_CLASS_BITS) - 1;
 const PAGE_MASK = (1 << PAGE_BITS) - 1;
 const NO_CODE = -1;
+const SPACE = 0x20;
 /** No character below it continues a cluster, line feed apart. */
 const FIRST_COMBINING = 0x300;
+/** The state after any character of the class `other`. */
+const AFTER_OTHER =
+  GRAPHEME_STEPS[(GRAPHEME_START << GRAPHEME_CLASS_BITS) | GRAPHEME_CLASS.other]! & GRAPHEME_STATE;
+/** With a plain character's code: a two-character key begins with it. */
+const PLAIN_STARTS_PAIR = 0x8000;
 const REPLACEMENT_CHARACTER = 0xfffd;
 
 /**
@@ -55,6 +61,9 @@ const REPLACEMENT_CHARACTER = 0xfffd;
 export function createNormalizer(vocabulary: Vocabulary): Normalizer {
   const { pageOfBlock, pages, pool, poolStart, collapseSpaces, splitWhitespace } = vocabulary;
   const findPair = createPairFinder(vocabulary);
+  const plainCodes = createPlainCodes(vocabulary);
+  /** Then a space is always ▁, whatever follows. */
+  const spaceIsPlain = (entryOf(SPACE) & ~(CLASS_MASK << ENTRY_CLASS_SHIFT)) === SPACE_CODE;
   let text = '';
   let alignment: Alignment | undefined;
   let position = 0;
@@ -130,6 +139,21 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       codes[n++] = code;
       poolPosition++;
     }
+    const plain = plainCodes;
+    const first = n;
+    let last = 0;
+    for (; at < sourceEnd && n < capacity; at++) {
+      const code = plain[source.charCodeAt(at)]!;
+      if (code === 0) break;
+      codes[n++] = code & ~PLAIN_STARTS_PAIR;
+      last = code;
+    }
+    // The last may begin a pair with what comes next.
+    if (last >= PLAIN_STARTS_PAIR && at < sourceEnd && source.charCodeAt(at) >= FIRST_COMBINING) {
+      at--;
+      n--;
+    }
+    if (n > first) grapheme = AFTER_OTHER;
     for (; at < sourceEnd && n < capacity; at++) {
       const unit = source.charCodeAt(at);
       const entry = pages[(pageOfBlock[unit >> PAGE_BITS]! << PAGE_BITS) | (unit & PAGE_MASK)]!;
@@ -147,6 +171,15 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
     position = at;
     state = grapheme;
     return n;
+  }
+
+  /** Whether a space is next in the text; then it is read. */
+  function readSpace(): boolean {
+    if (!spaceIsPlain || poolPosition < poolEnd || position >= end || text.charCodeAt(position) !== SPACE) return false;
+    position++;
+    steps++;
+    state = AFTER_OTHER;
+    return true;
   }
 
   /** The next code, of a replacement or of the text, or `NO_CODE` at the end. */
@@ -208,7 +241,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       while (n < capacity) {
         if (n > 0 && !alignment) n = copyPlain(codes, n, capacity);
         if (n === capacity) break;
-        const code = nextCode();
+        const code = !alignment && readSpace() ? SPACE_CODE : nextCode();
         if (code === NO_CODE) {
           wordEnded = true;
           break;
@@ -234,6 +267,22 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
       return n;
     },
   };
+}
+
+/**
+ * By UTF-16 unit: the code of a character that stands for itself and continues no cluster, with `PLAIN_STARTS_PAIR` if a two-character key begins
+ * with it; 0 for all others and the space.
+ */
+function createPlainCodes({ pageOfBlock, pages }: Vocabulary): Uint16Array {
+  const plain = new Uint16Array(0x10000);
+  for (let unit = 0; unit < plain.length; unit++) {
+    const entry = pages[(pageOfBlock[unit >> PAGE_BITS]! << PAGE_BITS) | (unit & PAGE_MASK)]!;
+    const code = entry & ENTRY_VALUE;
+    if (entry >= ENTRY_REPLACED || code >= PLAIN_STARTS_PAIR || code === SPACE_CODE) continue;
+    if (((entry >> ENTRY_CLASS_SHIFT) & CLASS_MASK) !== GRAPHEME_CLASS.other) continue;
+    plain[unit] = entry >= ENTRY_STARTS_PAIR ? code | PLAIN_STARTS_PAIR : code;
+  }
+  return plain;
 }
 
 /** The code point at a position of a well-formed or ill-formed text: half a surrogate pair counts as U+FFFD. */

@@ -1,9 +1,9 @@
 import { UNIT_HAS_PIECE, UNIT_IS_LEAF, type Vocabulary } from './vocabulary.ts';
-import { createWordCache } from './word-cache.ts';
+import { clearKey, createWordCache, MAX_KEY_CODES, MAX_TOKENS } from './word-cache.ts';
 
 /** Finds the best segmentation of words into pieces, and gathers the tokens of a text. */
 export interface Lattice {
-  /** The current word's codes; `settle` may replace the buffer. */
+  /** The current word's codes, 0 behind them when it begins; `settle` may replace the buffer. */
   readonly codes: Uint16Array;
   /** Tokens gathered since `reset`. */
   readonly count: number;
@@ -45,6 +45,8 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
   const cache = createWordCache();
 
   let codes = new Uint16Array(INITIAL_CODES);
+  /** The same memory. */
+  let codePairs = new Uint32Array(codes.buffer);
   /** Of position p: the best sum over pieces that end there, and id << 5 | length of the last piece. */
   let best = new Float64Array(INITIAL_CODES + 1);
   let back = new Int32Array(INITIAL_CODES + 1);
@@ -73,12 +75,28 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
       const sum = sums[start]!;
       const limit = Math.min(length, start + maxPieceLength);
       let position = start + 1;
-      let isPiece = false;
-      let code = word[start]!;
-      let slot = rootBase + code;
-      if (check[slot] === code) {
-        let unit = units[slot]!;
-        for (;;) {
+      // The first character by itself, as it alone may be unknown.
+      const first = word[start]!;
+      let slot = rootBase + first;
+      let unit = check[slot] === first ? units[slot]! : 0;
+      let candidate = sum + unknownScore;
+      let link = (unknown << LENGTH_BITS) | 1;
+      if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) !== 0) {
+        const id = (unit & UNIT_IS_LEAF) !== 0 ? unit >> 2 : units[unit >> 2]! >> 2;
+        candidate = sum + scores[id]!;
+        link = (id << LENGTH_BITS) | 1;
+      }
+      if (candidate > sums[position]!) {
+        sums[position] = candidate;
+        links[position] = link;
+      }
+      if (unit !== 0) {
+        while ((unit & UNIT_IS_LEAF) === 0 && position < limit) {
+          const code = word[position]!;
+          slot = (unit >> 2) + code;
+          if (check[slot] !== code) break;
+          unit = units[slot]!;
+          position++;
           if ((unit & (UNIT_HAS_PIECE | UNIT_IS_LEAF)) !== 0) {
             const id = (unit & UNIT_IS_LEAF) !== 0 ? unit >> 2 : units[unit >> 2]! >> 2;
             const candidate = sum + scores[id]!;
@@ -86,22 +104,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
               sums[position] = candidate;
               links[position] = (id << LENGTH_BITS) | (position - start);
             }
-            if (position === start + 1) isPiece = true;
-            if ((unit & UNIT_IS_LEAF) !== 0) break;
           }
-          if (position === limit) break;
-          code = word[position]!;
-          slot = (unit >> 2) + code;
-          if (check[slot] !== code) break;
-          unit = units[slot]!;
-          position++;
-        }
-      }
-      if (!isPiece) {
-        const candidate = sum + unknownScore;
-        if (candidate > sums[start + 1]!) {
-          sums[start + 1] = candidate;
-          links[start + 1] = (unknown << LENGTH_BITS) | 1;
         }
       }
       taken += position - start;
@@ -207,6 +210,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
     reset() {
       if (codes.length > KEPT_CODES) {
         codes = new Uint16Array(INITIAL_CODES);
+        codePairs = new Uint32Array(codes.buffer);
         best = new Float64Array(INITIAL_CODES + 1);
         back = new Int32Array(INITIAL_CODES + 1);
       }
@@ -217,6 +221,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
       count = 0;
       steps = 0;
       beginWord();
+      clearKey(codePairs);
     },
 
     addSpecial(id) {
@@ -231,20 +236,24 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
         relax(length, length);
         emitFurther(length);
         beginWord();
+        clearKey(codePairs);
         return;
       }
-      const found = cache.find(codes, length);
+      const isKey = length <= MAX_KEY_CODES;
+      const found = isKey ? cache.find(codePairs) : 0;
       if (found > 0) {
-        reserve(found);
+        reserve(MAX_TOKENS);
         cache.copy(ids, lengths, count);
         count += found;
         steps += length;
+        clearKey(codePairs);
         return;
       }
       const first = count;
       relax(length, length);
       emit(length);
-      cache.store(codes, length, ids, lengths, first, count);
+      if (isKey) cache.store(codePairs, ids, lengths, first, count);
+      clearKey(codePairs);
       nextStart = 0;
       lastCleared = 0;
     },
@@ -257,6 +266,7 @@ export function createLattice(vocabulary: Vocabulary): Lattice {
       if (settled < length / 2) {
         const capacity = codes.length * 2;
         codes = grown(codes, capacity);
+        codePairs = new Uint32Array(codes.buffer);
         best = grown(best, capacity + 1);
         back = grown(back, capacity + 1);
         return length;

@@ -26,7 +26,7 @@ export interface Normalizer {
    */
   start(text: string, from: number, to: number, alignment?: Alignment): void;
   /**
-   * Writes the current word's next codes to `codes[length]` and on, until the word ends or `codes` is full; 0 begins a word.
+   * Writes the current word's next codes to `codes[length]` and on, and nothing else behind them, until the word ends or `codes` is full; 0 begins a word.
    *
    * @returns The new length; unchanged 0 if there is no further word.
    */
@@ -46,8 +46,7 @@ const SPACE = 0x20;
 /** No character below it continues a cluster, line feed apart. */
 const FIRST_COMBINING = 0x300;
 /** The state after any character of the class `other`. */
-const AFTER_OTHER =
-  GRAPHEME_STEPS[(GRAPHEME_START << GRAPHEME_CLASS_BITS) | GRAPHEME_CLASS.other]! & GRAPHEME_STATE;
+const AFTER_OTHER = GRAPHEME_STEPS[(GRAPHEME_START << GRAPHEME_CLASS_BITS) | GRAPHEME_CLASS.other]! & GRAPHEME_STATE;
 /** With a plain character's code: a two-character key begins with it. */
 const PLAIN_STARTS_PAIR = 0x8000;
 const REPLACEMENT_CHARACTER = 0xfffd;
@@ -151,7 +150,7 @@ export function createNormalizer(vocabulary: Vocabulary): Normalizer {
     // The last may begin a pair with what comes next.
     if (last >= PLAIN_STARTS_PAIR && at < sourceEnd && source.charCodeAt(at) >= FIRST_COMBINING) {
       at--;
-      n--;
+      codes[--n] = 0;
     }
     if (n > first) grapheme = AFTER_OTHER;
     for (; at < sourceEnd && n < capacity; at++) {

@@ -11,6 +11,7 @@ import type { Finding } from '../check.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
 const demo = join(root, 'model-shards/demo');
+const built = join(root, 'build/page');
 const GZIP_LIMIT_BYTES = 150_000;
 const PAINT_LIMIT_MS = 1000;
 const OPENINGS = 5;
@@ -18,7 +19,6 @@ const OPENINGS = 5;
 /** The page: its size, how soon it shows something, and that the Worker's script holds nothing of it. */
 export async function* check(): AsyncGenerator<Finding> {
   execFileSync(process.execPath, [join(root, 'scripts/build-page.ts')]);
-  const built = join(root, 'build/page');
   const files = readdirSync(built).map((name) => ({ name, bytes: gzipSync(readFileSync(join(built, name))).length }));
   const gzip = files.reduce((sum, { bytes }) => sum + bytes, 0);
   yield {
@@ -33,14 +33,8 @@ export async function* check(): AsyncGenerator<Finding> {
 function checkScript(): Finding {
   const out = mkdtempSync(join(tmpdir(), 'm3edge-bundle-'));
   try {
-    execFileSync(
-      process.execPath,
-      [wrangler, 'deploy', '--dry-run', '--outdir', out, '--metafile', join(out, 'meta')],
-      {
-        cwd: root,
-        stdio: 'pipe',
-      },
-    );
+    const options = ['--env', '', '--outdir', out, '--metafile', join(out, 'meta'), '--assets', built];
+    execFileSync(process.execPath, [wrangler, 'deploy', '--dry-run', ...options], { cwd: root, stdio: 'pipe' });
     const inputs = Object.keys(JSON.parse(readFileSync(join(out, 'meta'), 'utf8')).inputs);
     const ofPage = inputs.filter((name) => /(^|\/)(playground|preact)\//.test(name));
     return {

@@ -82,6 +82,6 @@ export function Alignment({ query, passage }: SidesProps) {
 
 /** A token that is worth looking at first. */
 function heaviest({ tokens, embedded }: Side): number {
-  const weights = tokens.map(({ id, isCut }) => (isCut ? -1 : (embedded.lexicalWeights!.get(id) ?? 0)));
+  const weights = tokens.map(({ id, row }) => (row === undefined ? -1 : (embedded.lexicalWeights!.get(id) ?? 0)));
   return weights.indexOf(Math.max(...weights));
 }

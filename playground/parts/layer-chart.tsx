@@ -2,10 +2,19 @@ import type { TimedLayer } from '../run.ts';
 import { seconds } from './editor.tsx';
 import { megabytes } from './watch.tsx';
 
-/** Each layer's time as a bar: waiting for its weights, then computing. */
-export function LayerChart({ layers }: { readonly layers: readonly TimedLayer[] }) {
-  const longestMs = Math.max(1, ...layers.map(({ wait_ms, compute_ms }) => wait_ms + compute_ms));
-  const width = (ms: number) => ({ width: `${((100 * ms) / longestMs).toFixed(2)}%` });
+export interface LayerChartProps {
+  readonly layers: readonly TimedLayer[];
+  readonly passes: number;
+}
+
+/** Each layer's time as a bar that begins where the one before ends: waiting for its weights, then computing. */
+export function LayerChart({ layers, passes }: LayerChartProps) {
+  const takenMs = layers.map(({ wait_ms, compute_ms }) => wait_ms + compute_ms);
+  const startMs = takenMs.map((_, index) => sum(takenMs.slice(0, index)));
+  // While it runs, the layers to come are taken to be like those before, so that the bars stay about where they are.
+  const count = Math.max(layers.length, passes * (layers[0]?.of ?? 0));
+  const wholeMs = Math.max(1, (sum(takenMs) * count) / layers.length);
+  const percent = (ms: number) => `${((100 * ms) / wholeMs).toFixed(2)}%`;
   return (
     <section class="scroll layers" tabIndex={0} aria-label="Encoder layers">
       <table>
@@ -25,7 +34,7 @@ export function LayerChart({ layers }: { readonly layers: readonly TimedLayer[] 
           </tr>
         </thead>
         <tbody>
-          {layers.map(({ pass, layer, of, resident, bytes, wait_ms, compute_ms, atMs }) => (
+          {layers.map(({ pass, layer, of, resident, bytes, wait_ms, compute_ms, atMs }, index) => (
             <tr key={`${pass} ${layer}`} class={layer === of - 1 ? 'last' : undefined}>
               <th scope="row">
                 {layers.at(-1)!.pass > 0 && `${pass + 1}·`}
@@ -37,8 +46,8 @@ export function LayerChart({ layers }: { readonly layers: readonly TimedLayer[] 
               <td>{seconds(compute_ms)}</td>
               <td>{seconds(atMs)}</td>
               <td class="bar-column" aria-hidden="true">
-                <i class="wait" style={width(wait_ms)} />
-                <i class="compute" style={width(compute_ms)} />
+                <i class="wait" style={{ marginLeft: percent(startMs[index]!), width: percent(wait_ms) }} />
+                <i class="compute" style={{ width: percent(compute_ms) }} />
               </td>
             </tr>
           ))}
@@ -47,3 +56,5 @@ export function LayerChart({ layers }: { readonly layers: readonly TimedLayer[] 
     </section>
   );
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -30,7 +30,7 @@ export function Watch({ run, info }: { readonly run: Run | undefined; readonly i
           </div>
         ))}
       </dl>
-      <LayerChart layers={layers} />
+      <LayerChart layers={layers} passes={estimate?.passes ?? 1} />
       {info && <ModelFacts info={info} />}
     </section>
   );

@@ -43,7 +43,9 @@ describe('the package', () => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(packed, 'package.json'), 'utf8'));
     const asked = { ...dependencies, ...peerDependencies, miniflare: 'comes with wrangler' };
     const missing: string[] = [];
-    for (const name of filesBelow('dist').filter((name) => name.endsWith('.js'))) {
+    // The page is one bundle, whose imports are those of its examples.
+    const modules = filesBelow('dist').filter((name) => name.endsWith('.js') && !name.includes('build/page/'));
+    for (const name of modules) {
       const file = join(packed, 'dist', name);
       for (const match of readFileSync(file, 'utf8').matchAll(SPECIFIER)) {
         const specifier = match[1] ?? match[2]!;
@@ -80,7 +82,7 @@ describe('the package', () => {
     expect(line.tokens).toBeGreaterThan(2);
   });
 
-  it('answers m3edge dev with the same bytes', async () => {
+  it('answers m3edge dev with the same bytes, and shows browsers the page', async () => {
     const demo = join(packed, 'dist/package/model-shards/demo');
     const server = await startDevServer(demo, [process.execPath, join(packed, 'cli/bin.js'), 'dev']);
     try {
@@ -90,6 +92,10 @@ describe('the package', () => {
         body: '{"texts": ["What is BGE M3?"]}',
       });
       expect(await response.text()).toBe(encode());
+      const page = await (await fetch(server.url, { headers: { accept: 'text/html' } })).text();
+      const files = [...page.matchAll(/"(\/page\/[^"]+)"/g)].map((match) => match[1]!);
+      expect(files).toHaveLength(2);
+      for (const file of files) expect((await fetch(server.url + file)).status).toBe(200);
     } finally {
       await server.stop();
     }

@@ -5,33 +5,47 @@ import { LANGUAGES } from './texts.ts';
 export const TARGETS = { timesNative: 15, timesWasm: 3, worstTimesOrdinary: 4, readyMs: 20 } as const;
 
 /** Microseconds a KiB of English prose, the dearest of the languages. */
-export const ordinary = (results: TokenizerResults) => 1024 / results.megabytesPerSecond.m3edge!.en!;
+export const ordinary = (results: TokenizerResults) => 1024 / results.megabytesPerSecond.m3edge!.en!.median;
 
 /** Markdown tables. */
-export function printReport(results: TokenizerResults): void {
-  console.log(`${results.date}, ${results.machine}, least CPU time of ${results.rounds} rounds\n`);
-  console.log(`| MB/s | all | ${LANGUAGES.join(' | ')} | times slower | load | memory |`);
-  console.log(`| --- ${'| ---: '.repeat(LANGUAGES.length + 4)}|`);
-  const fastest = results.megabytesPerSecond.m3edge!.all!;
-  for (const [subject, speeds] of Object.entries(results.megabytesPerSecond)) {
-    const speed = speeds.all!;
-    const loaded = results.load[subject === 'workerd' ? 'm3edge in workerd' : subject];
-    const cells = [
-      subject === 'workerd' ? 'm3edge in workerd' : subject,
-      speed.toFixed(1),
-      ...LANGUAGES.map((language) => speeds[language]!.toFixed(1)),
-      (fastest / speed).toFixed(1),
-      `${loaded?.loadMs.toFixed(0)} ms`,
-      loaded?.memoryMB === undefined ? '' : `${loaded.memoryMB.toFixed(0)} MB`,
-    ];
-    console.log(`| ${cells.join(' | ')} |`);
-  }
-  console.log(`\n| µs a KiB | 62 KB | 1 MB | of English prose |\n| --- | ---: | ---: | ---: |`);
+export function formatReport(results: TokenizerResults): string {
+  const { date, machine, rounds, megabytesPerSecond, load, worst } = results;
+  const nameOf = (subject: string) => (subject === 'workerd' ? 'm3edge in workerd' : subject);
+  const speedOf = (subject: string) => megabytesPerSecond[subject]!.all!.median;
+  const speeds = Object.entries(megabytesPerSecond).map(([subject, speed]) => {
+    const { median, low, high } = speed.all!;
+    const all = `${median.toFixed(1)} ± ${((high - low) / 2).toFixed(1)}`;
+    return [nameOf(subject), all, ...LANGUAGES.map((language) => speed[language]!.median.toFixed(1))];
+  });
+  const ratios = ['tokenizers', 'sentencepiece-js', '@huggingface/transformers'].map((peer) => {
+    const [node, workerd] = ['m3edge', 'workerd'].map((subject) => (speedOf(subject) / speedOf(peer)).toFixed(1));
+    return [peer, `${node}x`, `${workerd}x`];
+  });
+  const loads = Object.keys(megabytesPerSecond).map((subject) => {
+    const { loadMs, memoryMB } = load[nameOf(subject)]!;
+    return [nameOf(subject), `${loadMs.toFixed(0)} ms`, memoryMB === undefined ? '' : `${memoryMB.toFixed(0)} MB`];
+  });
   const prose = ordinary(results);
-  console.log(`| English prose | ${prose.toFixed(0)} | | |`);
-  for (const [name, [small, large]] of Object.entries(results.worst)) {
-    console.log(
-      `| ${name} | ${small.toFixed(0)} | ${large.toFixed(0)} | ${(Math.max(small, large) / prose).toFixed(1)} |`,
-    );
-  }
+  const worsts = Object.entries(worst).map(([name, [small, large]]) => [
+    name,
+    small.toFixed(0),
+    large.toFixed(0),
+    (Math.max(small, large) / prose).toFixed(1),
+  ]);
+  return [
+    `${date}, ${machine}; CPU time, medians of ${rounds} rounds, ± half the distance of the quartiles.`,
+    table(['MB/s', 'all', ...LANGUAGES], speeds),
+    table(['all languages, faster than', 'in Node', 'in workerd'], ratios),
+    table(['from the file to the first ids', 'time', 'memory'], loads),
+    table(
+      ['µs a KiB', '62 KB', '1 MB', 'of English prose'],
+      [['English prose', prose.toFixed(0), '', '1.0'], ...worsts],
+    ),
+  ].join('\n\n');
+}
+
+/** Numbers stand on the right. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), `| --- ${'| ---: '.repeat(head.length - 1)}|`, ...rows.map(line)].join('\n');
 }

@@ -3,24 +3,32 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { buildVocabulary } from '../../cli/tokenizer/build.ts';
-import { type Runner, timeOnce } from '../measure.ts';
+import { best, type Runner, type Spread, summarise, timeOnce } from '../measure.ts';
+import { writeFigures } from '../write-figures.ts';
 import { type Files, LIBRARIES, type Library } from './libraries.ts';
-import { printReport } from './report.ts';
+import { formatReport } from './report.ts';
 import { type Subject, startSubject } from './start-subject.ts';
 import { bytesOf, LANGUAGES, paragraphs, SHARED_DATA, WORST } from './texts.ts';
 import { bundleTokenizerWorker, startTokenizerWorker, type TokenizerWorker } from './workerd.ts';
 
 /**
- * Speed, load time and memory of this tokenizer and of others, on the same texts in the same run: `node bench/tokenizer/run.ts [ROUNDS]`. Prints tables and
- * writes bench/tokenizer/last.json.
+ * Speed, load time and memory of this tokenizer and of others, on the same texts in the same run: `node bench/tokenizer/run.ts [ROUNDS]`. Prints tables, and
+ * writes them into bench/tokenizer/README.md and all figures into bench/tokenizer/last.json.
  */
+
+/** At the median of the rounds, and at both quartiles. */
+export interface Speed {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
 
 export interface TokenizerResults {
   readonly date: string;
   readonly machine: string;
   readonly rounds: number;
-  /** By subject, then language; `all` is one pass over all of them. */
-  readonly megabytesPerSecond: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** By subject, then language; `all` is one pass over all of them. Of CPU time where the system tells it. */
+  readonly megabytesPerSecond: Readonly<Record<string, Readonly<Record<string, Speed>>>>;
   readonly load: Readonly<Record<string, { readonly loadMs: number; readonly memoryMB?: number }>>;
   /** Microseconds a KiB, by input, at `SMALL` and `LARGE` bytes. */
   readonly worst: Readonly<Record<string, readonly [small: number, large: number]>>;
@@ -53,12 +61,12 @@ export async function runTokenizerBench(rounds: number): Promise<TokenizerResult
     const sets: Record<string, string[]> = { all: LANGUAGES.flatMap(paragraphs) };
     for (const language of LANGUAGES) sets[language] = paragraphs(language);
     for (const stand of stands) for (const [name, texts] of Object.entries(sets)) await stand.take(name, texts);
-    const megabytesPerSecond: Record<string, Record<string, number>> = {};
+    const megabytesPerSecond: Record<string, Record<string, Speed>> = {};
     const names = Object.keys(sets);
     for (const [index, set] of names.entries()) {
       const times = await measure(stands, set, names.at(index - 1)!, rounds);
       for (const { name } of stands) {
-        megabytesPerSecond[name] = { ...megabytesPerSecond[name], [set]: bytesOf(sets[set]!) / times[name]! / 1000 };
+        megabytesPerSecond[name] = { ...megabytesPerSecond[name], [set]: speedOf(bytesOf(sets[set]!), times[name]!) };
       }
     }
     const worst = await measureWorst(subjects.get('m3edge')!, rounds);
@@ -110,32 +118,35 @@ const workerStand = ({ pid, step }: TokenizerWorker): Stand => ({
 });
 
 /**
- * Milliseconds of each, the least of all rounds: what others do on the machine only ever adds, to CPU time too. The rounds are interleaved; before each run
- * another set is encoded, as two of the libraries, ours among them, remember words, and fresh texts do not repeat themselves.
+ * Milliseconds of each. The rounds are interleaved; before each run another set is encoded, as two of the libraries, ours among them, remember words, and
+ * fresh texts do not repeat themselves.
  */
 async function measure(
   stands: readonly Stand[],
   set: string,
   before: string,
   rounds: number,
-): Promise<Record<string, number>> {
-  const times: Record<string, number> = {};
+): Promise<Record<string, Spread>> {
+  const runs = new Map(stands.map(({ name }) => [name, [] as Awaited<ReturnType<typeof timeOnce>>[]]));
   for (let round = 0; round < rounds; round++) {
     for (const { name, pid, encode } of stands) {
       await encode(before === 'all' ? 'en' : before);
-      times[name] = Math.min(
-        times[name] ?? Number.POSITIVE_INFINITY,
-        await timeOf({ name, pid, run: () => encode(set) }),
-      );
+      runs.get(name)!.push(await timeOnce({ name, pid, run: () => encode(set) }));
     }
   }
-  return times;
+  return Object.fromEntries([...runs].map(([name, times]) => [name, best(summarise(times))]));
 }
 
-/** CPU time where the system tells it. */
-async function timeOf(runner: Runner): Promise<number> {
-  const { cpu, wall } = await timeOnce(runner);
-  return cpu ?? wall;
+const speedOf = (bytes: number, { median, low, high }: Spread): Speed => ({
+  median: bytes / median / 1000,
+  low: bytes / high / 1000,
+  high: bytes / low / 1000,
+});
+
+async function spreadOf(runner: Runner, rounds: number): Promise<Spread> {
+  const runs = [];
+  for (let round = 0; round < rounds; round++) runs.push(await timeOnce(runner));
+  return best(summarise(runs));
 }
 
 /** Milliseconds from bytes in memory to the first ids, in isolates that have just started; a request that does nothing is taken off. */
@@ -169,11 +180,8 @@ async function measureWorst(subject: Subject, rounds: number): Promise<Record<st
       const set = `${name} ${size}`;
       await subject.follow({ do: 'texts', name: set, texts: [text] });
       const run = () => subject.follow({ do: 'encode', name: set, repeat });
-      let least = Number.POSITIVE_INFINITY;
-      for (let round = 0; round < rounds; round++) {
-        least = Math.min(least, await timeOf({ name, pid: subject.pid, run }));
-      }
-      at.push((least * 1000) / ((bytesOf([text]) * repeat) / 1024));
+      const { median } = await spreadOf({ name, pid: subject.pid, run }, rounds);
+      at.push((median * 1000) / ((bytesOf([text]) * repeat) / 1024));
     }
     measured[name] = [at[0]!, at[1]!];
   }
@@ -182,9 +190,11 @@ async function measureWorst(subject: Subject, rounds: number): Promise<Record<st
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (existsSync(SHARED_DATA)) {
-    const results = await runTokenizerBench(Number(process.argv[2] ?? 7));
+    const results = await runTokenizerBench(Number(process.argv[2] ?? 9));
     writeFileSync(`${directory}last.json`, `${JSON.stringify(results, null, 2)}\n`);
-    printReport(results);
+    const report = formatReport(results);
+    console.log(report);
+    writeFigures(new URL('README.md', import.meta.url), report);
   } else {
     console.log(`skipped: ${fileURLToPath(SHARED_DATA)} is not here; it holds XLM-R's vocabulary and the texts`);
   }

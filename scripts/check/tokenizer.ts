@@ -91,7 +91,7 @@ async function* checkHostile(name: string, tokenizerJson: URL, seed: number): As
 
 async function* checkSpeed(): AsyncGenerator<Finding> {
   const results = await runTokenizerBench(BENCH_ROUNDS);
-  const speedOf = (subject: string) => results.megabytesPerSecond[subject]!.all!;
+  const speedOf = (subject: string) => results.megabytesPerSecond[subject]!.all!.median;
   for (const subject of ['m3edge', 'workerd']) {
     const where = subject === 'm3edge' ? 'in Node' : 'in workerd';
     for (const [peer, target] of [

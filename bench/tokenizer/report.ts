@@ -44,8 +44,11 @@ export function formatReport(results: TokenizerResults): string {
   ].join('\n\n');
 }
 
-/** Numbers stand on the right. */
+/** Columns padded as the formatter wants them; numbers stand on the right. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), `| --- ${'| ---: '.repeat(head.length - 1)}|`, ...rows.map(line)].join('\n');
+  const widths = head.map((_, column) => Math.max(4, ...[head, ...rows].map((row) => row[column]!.length)));
+  const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
+  const line = (cells: readonly string[]) => `| ${cells.map(pad).join(' | ')} |`;
+  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(head), `| ${rule.join(' | ')} |`, ...rows.map(line)].join('\n');
 }

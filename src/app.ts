@@ -3,6 +3,7 @@ import { ServiceError } from './errors.ts';
 import { crossOrigin } from './routes/cross-origin.ts';
 import type { AppEnv, RouteDeps } from './routes/deps.ts';
 import { docsRoutes } from './routes/docs.ts';
+import { documentRoutes } from './routes/documents.ts';
 import { errorHandler, nativeError } from './routes/error-response.ts';
 import { createMetrics } from './routes/metrics.ts';
 import { nativeRoutes } from './routes/native.ts';
@@ -10,6 +11,7 @@ import { observe } from './routes/observe.ts';
 import { openAiError, openAiRoutes } from './routes/openai.ts';
 import { opsRoutes } from './routes/ops.ts';
 import { pageRoutes } from './routes/page.ts';
+import { reembedRoutes } from './routes/reembed.ts';
 import { rerankRoutes } from './routes/rerank.ts';
 import { teiRoutes } from './routes/tei.ts';
 import { workersAiRoutes } from './routes/workers-ai.ts';
@@ -29,8 +31,7 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
 
   app.route('/', pageRoutes(deps));
   app.route('/', opsRoutes(deps, metrics));
-  for (const routes of [nativeRoutes, openAiRoutes, teiRoutes, rerankRoutes, workersAiRoutes, docsRoutes]) {
-    app.route('/', routes(deps));
-  }
+  const dialects = [nativeRoutes, openAiRoutes, teiRoutes, rerankRoutes, workersAiRoutes];
+  for (const routes of [...dialects, documentRoutes, reembedRoutes, docsRoutes]) app.route('/', routes(deps));
   return app;
 }

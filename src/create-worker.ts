@@ -5,10 +5,18 @@ import simd from '../build/kernel-simd.wasm';
 import { withAnswerCache } from './answer-cache.ts';
 import { createApp } from './app.ts';
 import { type AccessBindings, openAccess } from './auth/open-access.ts';
-import { openDatabase } from './documents/database.ts';
+import { type Database, openDatabase } from './documents/database.ts';
+import type { HintQueue } from './documents/hints.ts';
+import type { Reembedding } from './documents/reembedding.ts';
+import { type ObjectBucket, r2Sink } from './documents/sinks/r2-sink.ts';
+import { type VectorizeIndex, vectorizeSink } from './documents/sinks/vectorize-sink.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import type { LayerRunner } from './engine/layer-runner.ts';
 import type { Architecture } from './format/architecture.ts';
+import { fingerprintOf } from './format/fingerprint.ts';
+import { consumeDeadHints, consumeHints } from './jobs/consume.ts';
+import type { JobDeps } from './jobs/deps.ts';
+import { runPlan } from './jobs/plan.ts';
 import { keepValue } from './keep-value.ts';
 import { toServiceError } from './routes/error-response.ts';
 import { runWorkersAi, toAiException, type WorkersAiOptions } from './routes/workers-ai.ts';
@@ -17,8 +25,20 @@ import { loadManifest } from './shards/manifest.ts';
 import { openStorage, type Storage, withCache } from './shards/storage.ts';
 import { verified } from './shards/verified.ts';
 
-/** MODELS is there only where a model in R2 is served; of those that decide who may call, any may be absent. */
-type WorkerEnv = Omit<Env, keyof AccessBindings> & AccessBindings & { readonly MODELS?: R2Bucket };
+/** MODELS is there only where a model in R2 is served; of those that decide who may call, and of the documents' ones, any may be absent. */
+type WorkerEnv = Omit<Env, keyof AccessBindings | keyof DocumentBindings> &
+  AccessBindings &
+  DocumentBindings & { readonly MODELS?: R2Bucket };
+
+/** Without DOCUMENTS the others have no effect. */
+interface DocumentBindings {
+  readonly DOCUMENTS?: Database;
+  readonly DOCUMENT_QUEUE?: HintQueue;
+  readonly VECTORIZE?: VectorizeIndex;
+  readonly VECTOR_FILES?: ObjectBucket;
+  readonly REEMBED_LEASE_SECONDS?: number;
+  readonly DOCUMENT_COLBERT?: string;
+}
 
 const log = (entry: Readonly<Record<string, unknown>>) => console.error(JSON.stringify(entry));
 const accessLog = (entry: Readonly<Record<string, unknown>>) => console.log(JSON.stringify(entry));
@@ -29,6 +49,10 @@ function openModelStorage({ MODEL_SOURCE, MODEL_CACHE, ASSETS, MODELS }: WorkerE
   const storage = openStorage(MODEL_SOURCE, bindings);
   return MODEL_CACHE === 'on' ? withCache(storage, caches.default, waitUntil) : storage;
 }
+
+/** End of the name of the queue for messages that came too often. */
+const DEAD_LETTERS = '-dead';
+const DEFAULT_LEASE_SECONDS = 300;
 
 /** Answers of callers by RPC are kept apart from those of every API key. */
 const RPC_TENANT = 'service binding';
@@ -54,10 +78,14 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
   let storage: Storage | undefined;
   let app: ReturnType<typeof createApp> | undefined;
 
-  const getEmbedder = keepValue(async (env: WorkerEnv): Promise<Embedder> => {
+  const getManifest = keepValue((env: WorkerEnv) => {
     storage ??= openModelStorage(env);
-    const manifest = await loadManifest(storage.manifest, env.MODEL_FINGERPRINT);
-    const shards = verified(storage.shards(manifest.files), {
+    return loadManifest(storage.manifest, env.MODEL_FINGERPRINT);
+  });
+  const getFingerprint = keepValue(async (env: WorkerEnv) => fingerprintOf(await getManifest(env)));
+  const getEmbedder = keepValue(async (env: WorkerEnv): Promise<Embedder> => {
+    const manifest = await getManifest(env);
+    const shards = verified(storage!.shards(manifest.files), {
       files: manifest.files,
       createDigest: () => createHash('sha256'),
       wait,
@@ -68,6 +96,36 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
     return createEmbedder({ manifest, shards, kernel: { relaxed, simd }, wait, cpuMs, planBytes, layers });
   });
 
+  /** Absent where there is no database. */
+  const openJobs = (env: WorkerEnv): JobDeps | undefined => {
+    const database = databaseOf(env);
+    return (
+      database && {
+        database,
+        queue: env.DOCUMENT_QUEUE,
+        getEmbedder: () => getEmbedder(env),
+        sinks: [
+          ...(env.VECTORIZE ? [vectorizeSink(env.VECTORIZE)] : []),
+          ...(env.VECTOR_FILES ? [r2Sink(env.VECTOR_FILES)] : []),
+        ],
+        leaseSeconds: Number(env.REEMBED_LEASE_SECONDS ?? DEFAULT_LEASE_SECONDS), // `--var` gives text
+        cpuMs: env.CPU_MS,
+        keepColbert: env.DOCUMENT_COLBERT === 'on',
+        log: (entry) => (entry.level === 'info' ? env.ACCESS_LOG === 'on' && accessLog(entry) : log(entry)),
+      }
+    );
+  };
+  const openReembedding = (env: WorkerEnv): Reembedding | undefined => {
+    const jobs = openJobs(env);
+    return (
+      jobs && {
+        queue: jobs.queue,
+        getFingerprint: () => getFingerprint(env),
+        run: () => runPlan(jobs, { isUrgent: true }),
+      }
+    );
+  };
+
   const openApp = (env: WorkerEnv) =>
     createApp({
       getEmbedder: () => getEmbedder(env),
@@ -76,6 +134,7 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
       accessLog: env.ACCESS_LOG === 'on' ? accessLog : undefined,
       answers: answersOf(env),
       database: databaseOf(env),
+      reembedding: openReembedding(env),
       waitUntil,
       readPage: (name) => env.ASSETS.fetch(`https://assets.invalid/page/${name}`), // as cli/stage-page.ts puts them there
       corsOrigins: (env.CORS_ORIGINS ?? '*').split(/[ ,]+/).filter((origin) => origin !== ''),
@@ -85,6 +144,16 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
     fetch(request, env, ctx) {
       app ??= openApp(env);
       return app.fetch(request, env, ctx);
+    },
+    async scheduled(_controller, env) {
+      const jobs = openJobs(env);
+      if (jobs) await runPlan(jobs);
+    },
+    async queue({ queue, messages }, env) {
+      const jobs = openJobs(env);
+      if (!jobs) throw new Error(`messages of ${queue}, but DOCUMENTS is not bound`);
+      const consume = queue.endsWith(DEAD_LETTERS) ? consumeDeadHints : consumeHints;
+      await consume(jobs, messages);
     },
   };
 

@@ -25,6 +25,8 @@ export const LIMITS = {
   answerBytes: 32 * MiB,
   /** UTF-16 units of one text; tokenising stops at the token limit, this bounds what is looked at at all. */
   textUnits: 1024 * KiB,
+  /** Text and metadata of a stored document: a row of D1 has 2 MB, and SQL needs room beside it. */
+  documentBytes: 1024 * KiB,
   /** Shard files stay below the 25 MiB that a static asset may have. */
   shardBytes: 24 * MiB,
   /** A manifest names some 4,000 files with a digest each: 0.4 MB; more than this is not one of ours. */

@@ -7,6 +7,7 @@ import { defineCommand } from 'citty';
 import { fingerprintOf } from '../../src/format/fingerprint.ts';
 import { chooseModel } from '../choose-model.ts';
 import { findWrangler, prepareWorkspace } from '../installation.ts';
+import { migrateLocal } from '../migrate-local.ts';
 import { ENGINE_OPTION, findOnnxRuntime } from '../onnx-engine.ts';
 import { parsePort } from '../parse-options.ts';
 import { stageModel } from '../stage-model.ts';
@@ -23,6 +24,12 @@ export const devCommand = defineCommand({
     model: { type: 'string', valueHint: 'DIR', description: 'Model directory' },
     engine: ENGINE_OPTION,
     port: { type: 'string', default: '8787', valueHint: 'N', description: 'Port on localhost' },
+    state: {
+      type: 'string',
+      default: LOCAL_STATE,
+      valueHint: 'DIR',
+      description: 'Where databases, queues and buckets are kept',
+    },
     assets: { type: 'string', valueHint: 'DIR', description: 'Where to stage model and page; default dist/assets' },
   },
   async run({ args }) {
@@ -35,8 +42,9 @@ export const devCommand = defineCommand({
     const assets = args.assets ? resolve(args.assets) : join(workspace, ASSETS_DIRECTORY);
     const manifest = stageModel(model, assets);
     stagePage(assets);
+    if (args.engine !== 'onnx') await migrateLocal(wrangler, workspace, resolve(args.state));
     const server = startWrangler(wrangler, workspace, [
-      ...['--port', String(port), '--assets', assets],
+      ...['--port', String(port), '--assets', assets, '--persist-to', resolve(args.state)],
       ...['--env', args.engine === 'onnx' ? 'onnx' : ''], // an environment of wrangler.toml
     ]);
     let isStopping = false;
@@ -76,7 +84,7 @@ const LOCAL_VARIABLES = ['--var', 'ALLOW_ANONYMOUS:admin', '--var', 'ACCESS_LOG:
 
 /** In a process group of its own, so that wrangler's own children can be ended with it. */
 function startWrangler(wrangler: string, workspace: string, options: readonly string[]): ChildProcess {
-  const fixed = [...LOCAL_VARIABLES, '--persist-to', resolve(LOCAL_STATE), '--show-interactive-dev-session=false'];
+  const fixed = [...LOCAL_VARIABLES, '--show-interactive-dev-session=false'];
   return spawn(process.execPath, [wrangler, 'dev', ...options, ...fixed], {
     cwd: workspace,
     detached: true,

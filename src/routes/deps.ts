@@ -1,6 +1,7 @@
 import type { AnswerStore } from '../answer-cache.ts';
 import type { Access, Caller } from '../auth/access.ts';
 import type { Database } from '../documents/database.ts';
+import type { Reembedding } from '../documents/reembedding.ts';
 import type { Embedder } from '../embedder.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Meter } from '../metered-embedder.ts';
@@ -19,6 +20,8 @@ export interface RouteDeps {
   readonly answers?: AnswerStore | undefined;
   /** Documents and their vectors; absent: the routes over them say so. */
   readonly database?: Database | undefined;
+  /** What keeps the documents embedded; there where `database` is. */
+  readonly reembedding?: Reembedding | undefined;
   /** Keeps a request alive until work behind its answer is done. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** A file of the page by its name, '' for the page itself; an answer that is not ok where it was not staged. Absent: there is no page. */

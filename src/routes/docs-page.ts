@@ -58,25 +58,39 @@ ${ofTag(name).map(({ method, path, operation }) => operationSection(method, path
 }
 
 function operationSection(method: string, path: string, operation: OpenApiOperation, origin: string) {
-  const body = operation.requestBody?.content['application/json'];
+  const [mediaType = '', body] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
   const isPublic = operation.security.length === 0;
   return html`<article>
 <h3 id="${operation.operationId}"><code>${method.toUpperCase()} ${path}</code></h3>
 <p>${operation.summary}.${isPublic ? ' Needs no key.' : ''}</p>
-${operation.parameters?.map(({ name, description }) => html`<p>Header <code>${name}</code>: ${description}.</p>`)}
+${operation.parameters?.map(
+  (parameter) => html`<p>${PLACES[parameter.in]} <code>${parameter.name}</code>: ${parameter.description}.</p>`,
+)}
 ${body && fieldTables(body.schema)}
 ${Object.entries(body?.examples ?? {}).map(
-  ([name, { value }]) => html`<p class="dim">${name}</p><pre>${curl(origin + path, value, isPublic)}</pre>`,
+  ([name, { value }]) =>
+    html`<p class="dim">${name}</p><pre>${curl({ method, url: origin + path, mediaType, isPublic }, value)}</pre>`,
 )}
 </article>`;
 }
 
-const curl = (url: string, body: unknown, isPublic: boolean): string =>
-  [
-    `curl -s ${url} -H 'content-type: application/json'`,
+const PLACES = { header: 'Header', path: 'In the path', query: 'After ?' } as const;
+
+interface Target {
+  readonly method: string;
+  readonly url: string;
+  readonly mediaType: string;
+  readonly isPublic: boolean;
+}
+
+const curl = ({ method, url, mediaType, isPublic }: Target, body: unknown): string => {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return [
+    `curl -s ${method === 'post' ? '' : `-X ${method.toUpperCase()} `}${url} -H 'content-type: ${mediaType}'`,
     ...(isPublic ? [] : ['  -H "authorization: Bearer $API_KEY"']),
-    `  -d '${JSON.stringify(body).replaceAll("'", "'\\''")}'`,
+    `  --data-binary '${text.replaceAll("'", "'\\''")}'`,
   ].join(' \\\n');
+};
 
 /** One table for each form that a body may have. */
 function fieldTables(schema: JsonSchema) {

@@ -11,13 +11,21 @@ const MAX_DEPTH = 32;
  * @throws ServiceError `unsupported_media_type` | `body_too_large` | `bad_request`.
  */
 export async function readJsonBody(request: Request, maxBytes: number = LIMITS.bodyBytes): Promise<unknown> {
-  checkHeaders(request.headers);
+  checkBodyHeaders(request.headers, 'application/json');
   const bytes = await readBytes(request, maxBytes);
+  return parseJsonBytes(bytes, 'the body');
+}
+
+/**
+ * @param what Names the bytes, for errors.
+ * @throws ServiceError `bad_request`.
+ */
+export function parseJsonBytes(bytes: Uint8Array, what: string): unknown {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {
-    throw new ServiceError('bad_request', 'the body is not valid UTF-8');
+    throw new ServiceError('bad_request', `${what} is not valid UTF-8`);
   }
   try {
     checkStructure(text);
@@ -26,14 +34,15 @@ export async function readJsonBody(request: Request, maxBytes: number = LIMITS.b
     if (!(error instanceof SyntaxError)) throw error;
     // The engine's own message quotes the input.
     const position = /position (\d+)/.exec(error.message)?.[1];
-    throw new ServiceError('bad_request', `the body is not valid JSON${position ? ` at character ${position}` : ''}`);
+    throw new ServiceError('bad_request', `${what} is not valid JSON${position ? ` at character ${position}` : ''}`);
   }
 }
 
-function checkHeaders(headers: Headers): void {
+/** @throws ServiceError `unsupported_media_type`. */
+export function checkBodyHeaders(headers: Headers, wanted: string): void {
   const [mediaType, ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';');
-  if (mediaType!.trim() !== 'application/json') {
-    throw new ServiceError('unsupported_media_type', 'content-type must be application/json');
+  if (mediaType!.trim() !== wanted) {
+    throw new ServiceError('unsupported_media_type', `content-type must be ${wanted}`);
   }
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
   if (charset && !/^charset="?utf-?8"?$/.test(charset)) {

@@ -1,6 +1,7 @@
 import { type JsonSchema, toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
 import packageJson from '../../package.json' with { type: 'json' };
+import { deleteOne, getOne, importMany, listStored, putOne, reembed, reembedStatus } from './documents-schema.ts';
 import { encode, estimate, score } from './native-schema.ts';
 import { embeddings, models } from './openai-schema.ts';
 import { type Operation, TAGS } from './operation.ts';
@@ -25,6 +26,13 @@ export const OPERATIONS: readonly Operation[] = [
   rerank,
   rerankV2,
   runAi,
+  putOne,
+  getOne,
+  listStored,
+  importMany,
+  deleteOne,
+  reembed,
+  reembedStatus,
   info,
   health,
   metrics,
@@ -44,17 +52,30 @@ export interface OpenApiOperation {
   readonly tags: readonly string[];
   readonly summary: string;
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
-  readonly parameters?: readonly { readonly name: string; readonly in: 'header'; readonly description: string }[];
+  readonly parameters?: readonly OpenApiParameter[];
   readonly requestBody?: {
     readonly required: true;
-    readonly content: {
-      readonly 'application/json': {
-        readonly schema: JsonSchema;
-        readonly examples: Readonly<Record<string, { readonly value: unknown }>>;
-      };
-    };
+    /** By media type. */
+    readonly content: Readonly<
+      Record<
+        string,
+        {
+          readonly schema: JsonSchema;
+          readonly examples: Readonly<Record<string, { readonly value: unknown }>>;
+        }
+      >
+    >;
   };
   readonly responses: Readonly<Record<string, unknown>>;
+}
+
+export interface OpenApiParameter {
+  readonly name: string;
+  readonly in: 'header' | 'path' | 'query';
+  readonly description: string;
+  readonly required?: boolean;
+  readonly example?: string;
+  readonly schema: JsonSchema;
 }
 
 const BEARER = 'apiKey';
@@ -64,7 +85,8 @@ export function openApiDocument(modelName: string): OpenApiDocument {
   const paths: Record<string, Record<string, OpenApiOperation>> = {};
   for (const operation of OPERATIONS) {
     for (const path of operation.paths) {
-      paths[path] = { ...paths[path], [operation.method]: describeOperation(operation, path, modelName) };
+      const template = path.replaceAll(/:(\w+)/g, '{$1}');
+      paths[template] = { ...paths[template], [operation.method]: describeOperation(operation, path, modelName) };
     }
   }
   return {
@@ -82,36 +104,57 @@ export function openApiDocument(modelName: string): OpenApiDocument {
 }
 
 function describeOperation(operation: Operation, path: string, modelName: string): OpenApiOperation {
-  const { method, tag, summary, role, headers, request, examples = {} } = operation;
+  const { method, tag, summary, role, request, lines, status = 200, examples = {} } = operation;
+  const body = request ?? lines;
+  const parameters = describeParameters(operation);
   return {
     operationId: `${method}${path.replaceAll(/[^A-Za-z0-9]+/g, '_').replace(/_$/, '')}`,
     tags: [tag],
     summary,
     security: role ? [{ [BEARER]: [] }] : [],
-    ...(headers && {
-      parameters: Object.entries(headers).map(([name, description]) => ({
-        name,
-        in: 'header' as const,
-        description,
-        schema: { type: 'string' },
-      })),
-    }),
-    ...(request && {
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && {
       requestBody: {
         required: true,
         content: {
-          'application/json': { schema: jsonSchema(request), examples: namedExamples(examples, modelName) },
+          [lines ? 'application/x-ndjson' : 'application/json']: {
+            schema: jsonSchema(body),
+            examples: namedExamples(examples, modelName),
+          },
         },
       },
     }),
     responses: {
-      200: { description: 'The answer', ...answerContent(operation) },
+      [status]: { description: 'The answer', ...answerContent(operation) },
       default: {
         description: 'An error, in the shape of the dialect',
         content: { 'application/json': { schema: jsonSchema(operation.errors) } },
       },
     },
   };
+}
+
+function describeParameters({ headers = {}, pathParameters = {}, query }: Operation): OpenApiParameter[] {
+  return [
+    ...Object.entries(pathParameters).map(([name, { schema, description, example }]) => ({
+      name,
+      in: 'path' as const,
+      required: true,
+      description,
+      example,
+      schema: jsonSchema(schema),
+    })),
+    ...Object.entries(query?.entries ?? {}).map(([name, schema]) => {
+      const { description = '', ...rest } = jsonSchema(schema as GenericSchema);
+      return { name, in: 'query' as const, description, schema: rest };
+    }),
+    ...Object.entries(headers).map(([name, description]) => ({
+      name,
+      in: 'header' as const,
+      description,
+      schema: { type: 'string' as const },
+    })),
+  ];
 }
 
 function answerContent({ answer, streams = {} }: Operation) {

@@ -6,7 +6,7 @@ import type { AppEnv } from './deps.ts';
 
 /** One thing that can be asked for: routing, checks, types and /openapi.json all come from this. */
 export interface Operation {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** The first is the one that is documented in full; the others do the same. */
   readonly paths: readonly [string, ...string[]];
   /** The dialect. */
@@ -15,6 +15,12 @@ export interface Operation {
   /** What the caller must at least be; absent: anyone, also where keys are asked for. */
   readonly role?: Role;
   readonly request?: v.GenericSchema;
+  /** In place of `request`: a body of lines, each a JSON object of this schema. */
+  readonly lines?: v.GenericSchema;
+  /** `:name` of the paths. */
+  readonly pathParameters?: Readonly<Record<string, Parameter>>;
+  /** What may stand after `?`: strings. */
+  readonly query?: v.StrictObjectSchema<v.ObjectEntries, undefined>;
   /** Headers that change the answer. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Schema of the JSON answer; null where the body is empty; else the other media type. */
@@ -23,8 +29,16 @@ export interface Operation {
   readonly streams?: Readonly<Record<string, string>>;
   /** Schema of the dialect's errors. */
   readonly errors: v.GenericSchema;
-  /** Bodies that are answered with 200. */
+  /** Of the answer; default 200. */
+  readonly status?: 202 | 204;
+  /** Bodies that are answered with that status; of lines: the text. */
   readonly examples?: Readonly<Record<string, unknown>>;
+}
+
+export interface Parameter {
+  readonly schema: v.GenericSchema;
+  readonly description: string;
+  readonly example: string;
 }
 
 export const TAGS = {
@@ -33,6 +47,7 @@ export const TAGS = {
   TEI: 'Hugging Face text-embeddings-inference',
   rerank: 'Rerankers: TEI, Jina and Cohere',
   'Workers AI': 'Cloudflare Workers AI, model @cf/baai/bge-m3',
+  documents: 'A store of documents that is kept embedded: docs/documents.md',
   operations: 'What operators ask',
 } as const;
 export type Tag = keyof typeof TAGS;

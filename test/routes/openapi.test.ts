@@ -4,20 +4,45 @@ import { describe, expect, it } from 'vitest';
 import { OPERATIONS, type OpenApiOperation, openApiDocument } from '../../src/routes/openapi.ts';
 import { appUnderTest } from '../support/call-app.ts';
 import { modelDirectory, openModel } from '../support/models.ts';
+import { documentDeps } from '../support/sqlite-database.ts';
 
 const embedder = await openModel(modelDirectory('micro-m3', 'q8'));
-const { app, post, send } = appUnderTest(async () => embedder);
+const { app, send } = appUnderTest(async () => embedder, documentDeps(embedder));
 const { json: document } = await send('/openapi.json');
 
+interface Example {
+  readonly method: string;
+  readonly path: string;
+  readonly name: string;
+  readonly mediaType?: string;
+  readonly value?: unknown;
+}
 /** Every operation of the document with each of its examples; one without a body has one. */
 const examples = Object.entries<Record<string, OpenApiOperation>>(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).flatMap(([method, { requestBody }]) => {
-    const named = requestBody?.content['application/json'].examples ?? { 'no body': { value: undefined } };
-    return Object.entries(named).map(([name, { value }]) => ({ method, path, name, value }));
+  Object.entries(methods).flatMap(([method, { requestBody }]): Example[] => {
+    if (!requestBody) return [{ method, path, name: 'no body' }];
+    return Object.entries(requestBody.content).flatMap(([mediaType, { examples }]) =>
+      Object.entries(examples).map(([name, { value }]) => ({ method, path, name, mediaType, value })),
+    );
   }),
 );
 const operationOf = (method: string, path: string) =>
-  OPERATIONS.find((operation) => operation.method === method && operation.paths.includes(path))!;
+  OPERATIONS.find((operation) => operation.method === method && operation.paths.includes(path.replace('{id}', ':id')))!;
+/** The example's own `value`, or another. */
+const ask = ({ method, path, mediaType, value }: Example) => {
+  const { parameters } = document.paths[path][method] as OpenApiOperation;
+  const filled = path.replaceAll(
+    /\{(\w+)\}/g,
+    (_, name) => parameters!.find((parameter) => parameter.name === name)!.example!,
+  );
+  return send(filled, {
+    method: method.toUpperCase(),
+    ...(mediaType && {
+      headers: { 'content-type': mediaType },
+      body: typeof value === 'string' ? value : JSON.stringify(value),
+    }),
+  });
+};
 
 describe('/openapi.json', () => {
   it('is valid OpenAPI 3.1', async () => {
@@ -28,7 +53,7 @@ describe('/openapi.json', () => {
   });
 
   it('has an example for every body, and one operation for every id', () => {
-    for (const operation of OPERATIONS.filter(({ request }) => request)) {
+    for (const operation of OPERATIONS.filter(({ request, lines }) => request ?? lines)) {
       expect(Object.keys(operation.examples ?? {}).length, operation.paths[0]).toBeGreaterThan(0);
     }
     const ids = Object.values<Record<string, OpenApiOperation>>(document.paths).flatMap((methods) =>
@@ -37,22 +62,22 @@ describe('/openapi.json', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it.each(examples)('$method $path, $name: the example is answered as described', async ({ method, path, value }) => {
-    const { answer } = operationOf(method, path);
-    const { status, json, text, headers } = value === undefined ? await send(path) : await post(path, value);
-    expect({ status, text: status === 200 ? '' : text }).toEqual({ status: 200, text: '' });
+  it.each(examples)('$method $path, $name: the example is answered as described', async (example) => {
+    const { answer, status = 200 } = operationOf(example.method, example.path);
+    const { status: given, json, text, headers } = await ask(example);
+    expect({ status: given, text: given === status ? '' : text }).toEqual({ status, text: '' });
     if (answer === null) expect(text).toBe('');
     else if ('mediaType' in answer) expect(headers.get('content-type')).toContain(answer.mediaType);
     else expect(v.safeParse(answer, json).issues).toBeUndefined();
   });
 
-  it.each(examples.filter(({ value }) => value !== undefined))(
+  it.each(examples.filter(({ value }) => typeof value === 'object'))(
     '$method $path, $name: a field more is refused as described',
-    async ({ method, path, value }) => {
-      const { status, json } = await post(path, { ...(value as object), unheard_of: 1 });
+    async (example) => {
+      const { status, json } = await ask({ ...example, value: { ...(example.value as object), unheard_of: 1 } });
       expect(status).toBeGreaterThanOrEqual(400);
       expect(status).toBeLessThan(500);
-      expect(v.safeParse(operationOf(method, path).errors, json).issues).toBeUndefined();
+      expect(v.safeParse(operationOf(example.method, example.path).errors, json).issues).toBeUndefined();
       expect(JSON.stringify(json)).toContain('unheard_of');
     },
   );
@@ -94,7 +119,8 @@ describe('/docs', () => {
   it('shows every operation, every field and every example', async () => {
     const { text } = await send('/docs');
     for (const { method, paths, request } of OPERATIONS) {
-      for (const path of paths) expect(text).toContain(`<code>${method.toUpperCase()} ${path}</code>`);
+      for (const path of paths)
+        expect(text).toContain(`<code>${method.toUpperCase()} ${path.replace(':id', '{id}')}</code>`);
       if (request && 'entries' in request) {
         for (const field of Object.keys(request.entries as object)) expect(text).toContain(`<code>${field}</code>`);
       }

@@ -47,10 +47,10 @@ export function Compare({ run, matrix, weights, pair, onWeights, onPair }: Compa
         <dl class="readout" aria-label={`Scores of query ${query + 1} and passage ${passage + 1}`}>
           <div class="of">
             <dt>
-              <b>{query + 1}</b> <bdi>{texts[query]}</bdi>
+              <small>Query</small> <b>{query + 1}</b> <bdi>{texts[query]}</bdi>
             </dt>
             <dd>
-              <b>{passage + 1}</b> <bdi>{texts[passage]}</bdi>
+              <small>Passage</small> <b>{passage + 1}</b> <bdi>{texts[passage]}</bdi>
             </dd>
           </div>
           {COLUMNS.map((column) => (

@@ -37,7 +37,6 @@ export function TokenStrip({ label, tokens, heatOf, describe, markOf, current, o
   };
   return (
     <>
-      {/* Without dir=auto on the whole, Arabic would run from left to right: pieces are buttons, not letters. */}
       <div class="strip" role="toolbar" aria-label={label} dir={directionOf(tokens)} ref={strip}>
         {tokens.slice(0, shown).map((token, index) => {
           const t = heatOf(token, index);
@@ -51,7 +50,7 @@ export function TokenStrip({ label, tokens, heatOf, describe, markOf, current, o
               style={style}
               tabIndex={index === stop ? 0 : -1}
               aria-pressed={onPoint && index === current}
-              title={`${describe(token, index)}`}
+              title={describe(token, index)}
               onFocus={() => {
                 setFocused(index);
                 onPoint?.(index);
@@ -60,7 +59,7 @@ export function TokenStrip({ label, tokens, heatOf, describe, markOf, current, o
               onClick={() => onPoint?.(index)}
               onKeyDown={(event) => move(event, index)}
             >
-              <span class="piece">{pieceText(token)}</span>
+              <bdi class="piece">{pieceText(token)}</bdi>
               <small aria-hidden="true">{token.id}</small>
               <span class="unseen">
                 , id {token.id}, {describe(token, index)}
@@ -84,7 +83,7 @@ export const pieceText = ({ text }: Pick<SeenToken, 'text'>): string => text.tri
 const RIGHT_TO_LEFT = /\p{Script=Arabic}|\p{Script=Hebrew}|\p{Script=Syriac}|\p{Script=Thaana}|\p{Script=Nko}/u;
 const LETTER = /\p{L}/u;
 
-/** As `dir=auto` does it: the first letter decides. */
+/** As `dir=auto` would do it if pieces were letters and not buttons: the first letter decides. */
 function directionOf(tokens: readonly SeenToken[]): 'rtl' | 'ltr' {
   const first = tokens.find(({ text, special }) => !special && LETTER.test(text));
   return first && RIGHT_TO_LEFT.test(first.text) ? 'rtl' : 'ltr';

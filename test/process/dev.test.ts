@@ -41,7 +41,7 @@ describe('m3edge dev', () => {
     expect(output).toContain(`http://localhost:${server.port}`);
     const { fingerprint } = JSON.parse(goldenAnswer);
     expect(output).toContain(`micro-m3, q8, fingerprint ${fingerprint}`);
-    const example = output.slice(output.indexOf('curl '));
+    const example = output.slice(output.indexOf('curl -s '));
     const answer = execFileSync('sh', ['-c', example.slice(0, example.indexOf("}'") + 2)], { encoding: 'utf8' });
     expect(JSON.parse(answer)).toMatchObject({ model: 'micro-m3', fingerprint });
   });

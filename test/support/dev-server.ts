@@ -38,7 +38,7 @@ export async function startDevServer(model: string, command = [...M3EDGE, 'dev']
   };
   const isUp = new Promise<void>((resolve) => {
     child.stdout!.on('data', () => {
-      if (output.includes('curl ')) resolve();
+      if (output.includes('curl -s ')) resolve();
     });
   });
   const failed = exited.then(([code]) => {

@@ -1,15 +1,5 @@
 import type { Info } from './use-info.ts';
 
-/**
- * 1 - cosine to float32, as a share of what onnxruntime's own quantiser of that size loses, on the two test checkpoints: docs/quantisation.md and
- * `npm run check golden`. What a deployed model keeps, only `m3edge model fidelity` can say.
- */
-const FIDELITY: Readonly<Record<string, string>> = {
-  q8: "on the test checkpoints a third of the error of onnxruntime's int8",
-  q4: "on the test checkpoints a fifth of the error of onnxruntime's 4 bits",
-  auto: 'each linear layer in 8 or 4 bits, 8 where 4 harm most',
-};
-
 /** As model-shards/README.md describes them. */
 const WEIGHTS: Readonly<Record<string, string>> = { u7: '7-bit integers', u4g32: '4-bit integers in groups of 32' };
 
@@ -28,7 +18,7 @@ export function ModelFacts({ info }: { readonly info: Info }) {
     ['Licence', licence],
     ['Fingerprint', fingerprint],
     ['Quantisation', `${preset}: ${layers.length} layers, weights ${counts.join(', ')}`],
-    ['Fidelity', FIDELITY[preset] ?? 'see m3edge model fidelity'],
+    ['Fidelity', fidelityText(info)],
     ['Dimensions', `dense ${dimensions.dense}, ColBERT ${dimensions.colbert}, sparse ${dimensions.sparse}`],
     ['Engine', `${engine.name}, ${engine.dot} dot product`],
   ];
@@ -42,4 +32,14 @@ export function ModelFacts({ info }: { readonly info: Info }) {
       ))}
     </dl>
   );
+}
+
+/** In short: what is lost of float32's dense vectors and ColBERT rows. */
+function fidelityText({ demo, fidelity }: Info): string {
+  if (demo) return 'constructed as it is: there is no float32 model to be compared with';
+  if (!fidelity) return 'not measured; m3edge model fidelity DIR does it';
+  const { texts, dense, colbert } = fidelity;
+  const loss = ({ mean, worst }: { mean: number; worst: number }) =>
+    `${mean.toPrecision(2)}, at worst ${worst.toPrecision(2)}`;
+  return `1 − cosine to float32 over ${texts} texts: dense ${loss(dense)}; ColBERT ${loss(colbert)}`;
 }

@@ -41,6 +41,7 @@ export function Playground({ initial }: { readonly initial: Settings }) {
       setRun(step);
       if (step.state !== 'done') return;
       setShown(step);
+      setMatrix([]);
       scoreAll(step.embedded, setMatrix, abort.signal).catch(() => {}); // given up for another run
     };
     startRun(client, options, asked, isAsked, onChange, abort.signal);

@@ -64,8 +64,10 @@ interface Job<Work, Result, Progress> {
 
 /** How often a caller looks for its result, or for its turn. */
 const POLL_MS = 4;
-/** Before a pass begins: time for callers that arrive together to be in it. */
-const GATHER_MS = 1;
+/** Callers that arrive together are to be in one pass: it begins when for so long nobody has come, */
+const GATHER_MS = 2;
+/** or after so many times as long. */
+const GATHER_ROUNDS = 5;
 /** Silence after which a waiting caller counts as gone. */
 const STALE_MS = 2000;
 /** A caller leads one pass itself before another's failure becomes its own. */
@@ -83,6 +85,8 @@ export function createGathering<Work, Result, Progress>(
   const { maxWaiting, passCapacity, leaseMs, wait, run } = options;
   const jobs = new Set<AnyJob>();
   let passes = 0;
+  /** Callers that have ever been let in. */
+  let arrivals = 0;
   /** The pass that holds the engine, 0 for none. */
   let current = 0;
   let leader: AnyJob | undefined;
@@ -114,6 +118,7 @@ export function createGathering<Work, Result, Progress>(
     }
     const queued = { ...job, seenAt: Date.now(), pass: 0, failures: 0 };
     jobs.add(queued);
+    arrivals++;
     signal?.addEventListener('abort', () => jobs.delete(queued), { once: true });
     return queued;
   };
@@ -156,8 +161,11 @@ export function createGathering<Work, Result, Progress>(
   const lead = async (own: AnyJob, signal?: AbortSignal): Promise<void> => {
     const { pass, renew, release } = takeEngine(own, signal);
     try {
-      await wait(GATHER_MS);
-      renew();
+      for (let round = 0, seen = 0; round < GATHER_ROUNDS && seen !== arrivals; round++) {
+        seen = arrivals;
+        await wait(GATHER_MS);
+        renew();
+      }
       const taken = fitting([own, ...waiting()], passCapacity);
       for (const job of taken) job.pass = pass;
       const report = (progress: Progress): void => {

@@ -5,6 +5,7 @@ import { planModel } from '../cli/convert/convert.ts';
 import { buildTokenizer, readTokenizerFile } from '../cli/convert/tokenizer.ts';
 import { FULL_SIZE } from '../cli/synth/synth.ts';
 import { createEncoder } from '../src/engine/encoder.ts';
+import { createLayerSlots } from '../src/engine/layer-slots.ts';
 import { PAGE_BUFFERS, STREAM_SLOTS } from '../src/engine/memory-plan.ts';
 import { expectedFiles } from '../src/format/expected-files.ts';
 import { layerFile } from '../src/format/layout.ts';
@@ -113,8 +114,9 @@ function planReads(preset: 'q8' | 'q4', tokens: number) {
   });
   const { slotCount, hotWords, hotPositions } = encoder.plan([tokens]);
   const bytes = new Map(expectedFiles(manifest));
-  const resident = slotCount - STREAM_SLOTS;
-  const streamed = Array.from({ length: FULL_SIZE.layerCount - resident }, (_, index) => layerFile(resident + index));
+  const { slotOf } = createLayerSlots(FULL_SIZE.layerCount);
+  const layers = Array.from({ length: FULL_SIZE.layerCount }, (_, layer) => layer);
+  const streamed = layers.filter((layer) => slotOf(layer, slotCount) >= slotCount - STREAM_SLOTS).map(layerFile);
   const lastPosition = Math.floor((tokens - 1 + FULL_SIZE.positionOffset) / manifest.positionTable.pageRows);
   return {
     pageRows: manifest.wordTable.pageRows,

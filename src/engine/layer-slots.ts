@@ -15,15 +15,22 @@ export interface LayerSlots {
 const EMPTY = -1;
 
 /**
- * The first layers keep a slot each; the others take turns in the last two. With a cyclic order of use, any other policy (least recently
+ * All slots but two keep a layer each; the other layers take turns in those two. With a cyclic order of use, any other policy (least recently
  * used among them) would fetch every layer in every pass.
+ *
+ * Resident layers lie between streamed ones: while one computes, the next streamed one arrives. Were they the first, reads would stand still
+ * after two until the last of them had computed.
  */
 export function createLayerSlots(layerCount: number): LayerSlots {
   const held = new Int16Array(layerCount).fill(EMPTY);
+  const ranks = spreadRanks(layerCount);
   return {
     slotOf(layer, slotCount) {
-      const resident = slotCount >= layerCount ? layerCount : slotCount - STREAM_SLOTS;
-      return layer < resident ? layer : resident + ((layer - resident) % STREAM_SLOTS);
+      const residentCount = slotCount >= layerCount ? layerCount : slotCount - STREAM_SLOTS;
+      if (ranks[layer]! < residentCount) return ranks[layer]!;
+      let streamedBefore = 0;
+      for (let other = 0; other < layer; other++) if (ranks[other]! >= residentCount) streamedBefore++;
+      return residentCount + (streamedBefore % STREAM_SLOTS);
     },
     holds: (layer, slot) => held[slot] === layer,
     clear(slot) {
@@ -36,4 +43,17 @@ export function createLayerSlots(layerCount: number): LayerSlots {
       held.fill(EMPTY, slotCount);
     },
   };
+}
+
+/**
+ * The rank of each layer among those that stay: the first of them are spread over the whole model however many there are, and a pass with
+ * room for one more keeps what the others keep. Ranks follow the layers' numbers with their bits reversed.
+ */
+function spreadRanks(layerCount: number): Uint8Array {
+  const bits = Math.ceil(Math.log2(layerCount));
+  const reversed = (layer: number) => Number.parseInt([...layer.toString(2).padStart(bits, '0')].reverse().join(''), 2);
+  const order = Array.from({ length: layerCount }, (_, layer) => layer).sort((a, b) => reversed(a) - reversed(b));
+  const ranks = new Uint8Array(layerCount);
+  for (const [rank, layer] of order.entries()) ranks[layer] = rank;
+  return ranks;
 }

@@ -44,18 +44,31 @@ describe('createLayerStream', () => {
     expect((await runPass(slots, 5, 5)).reads).toEqual([]);
   });
 
-  it('keeps all but two slots for the first layers, and streams the rest each pass', async () => {
+  it('keeps a layer in each slot but two, between those that it streams in each pass', async () => {
     const slots = createLayerSlots(10);
     await runPass(slots, 10, 6);
-    expect((await runPass(slots, 10, 6)).reads).toEqual([4, 5, 6, 7, 8, 9]);
+    expect((await runPass(slots, 10, 6)).reads).toEqual([1, 3, 5, 6, 7, 9]);
+  });
+
+  it('keeps in a pass with more room what one with less keeps', () => {
+    const slots = createLayerSlots(24);
+    const keptIn = (slotCount: number) =>
+      Array.from({ length: 24 }, (_, layer) => layer).filter((layer) => slots.slotOf(layer, slotCount) < slotCount - 2);
+    for (let slotCount = 3; slotCount < 23; slotCount++) {
+      expect(keptIn(slotCount)).toHaveLength(slotCount - 2);
+      expect(keptIn(slotCount + 1)).toEqual(expect.arrayContaining(keptIn(slotCount)));
+      for (const layer of keptIn(slotCount))
+        expect(slots.slotOf(layer, slotCount + 1)).toBe(slots.slotOf(layer, slotCount));
+    }
   });
 
   it('reads again what a larger pass has overwritten', async () => {
     const slots = createLayerSlots(6);
     await runPass(slots, 6, 6);
     slots.keepOnly(3);
+    // Layer 2 is where its turn in the smaller pass would put it.
     const { reads } = await runPass(slots, 6, 3);
-    expect(reads).toEqual([3, 4, 5]);
+    expect(reads).toEqual([1, 3, 4, 5]);
     slots.keepOnly(6);
     expect((await runPass(slots, 6, 6)).reads).toEqual([1, 2, 3, 4, 5]);
   });

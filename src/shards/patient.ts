@@ -28,9 +28,16 @@ export function patient(
       const abort = new AbortController();
       const giveUp = (problem: string) => () =>
         abort.abort(new ServiceError('model_unavailable', `${name}: ${problem}; try again`));
-      const onStall = giveUp(`storage sends nothing for ${stallMs / 1000} s`);
       const deadline = setTimeout(giveUp(`not read whole in ${deadlineMs / 1000} s`), deadlineMs);
-      let stall = setTimeout(onStall, stallMs);
+      const onStall = giveUp(`storage sends nothing for ${stallMs / 1000} s`);
+      let heardAt = Date.now();
+      // One timer for all chunks: a timer a chunk is garbage that only a full collection frees.
+      const watch = (): void => {
+        const leftMs = heardAt + stallMs - Date.now();
+        if (leftMs <= 0) onStall();
+        else stall = setTimeout(watch, leftMs);
+      };
+      let stall = setTimeout(watch, stallMs);
       const passOn = () => abort.abort(signal?.reason);
       signal?.addEventListener('abort', passOn, { once: true });
 
@@ -38,8 +45,7 @@ export function patient(
         name,
         (chunk, offset) => {
           abort.signal.throwIfAborted();
-          clearTimeout(stall);
-          stall = setTimeout(onStall, stallMs);
+          heardAt = Date.now();
           return write(chunk, offset);
         },
         abort.signal,

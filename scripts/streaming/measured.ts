@@ -7,16 +7,16 @@ import { type Bundle, bundleWorker } from '../../test/workerd/support/bundle.ts'
 import { type Inspector, openInspector } from '../../test/workerd/support/inspector.ts';
 import { type Storage, startStorage } from '../../test/workerd/support/storage.ts';
 import { startWorkerd, type Workerd } from '../../test/workerd/support/workerd.ts';
-import { LONG_TEXT } from './models.ts';
+import { realText } from './models.ts';
 
 /** Raw `workerd serve` with the model's shards served by another process. */
 export interface Measured {
   readonly workerd: Workerd;
   readonly storage: Storage;
   readonly inspector: Inspector | undefined;
-  /** One text of so many tokens, dense. @param text Longer than that. @returns Milliseconds. */
+  /** One text of so many tokens, dense. @param text Default one of real words. @returns Milliseconds. */
   encode(tokens: number, text?: string): Promise<number>;
-  /** Several at once, each a request. @returns Milliseconds until all are answered. */
+  /** Several texts at once, each a request. @returns Milliseconds until all are answered. */
   encodeAtOnce(count: number, tokens: number): Promise<number>;
   /** Everything of one text, line by line. @returns ColBERT rows that came, and milliseconds. */
   streamColbert(tokens: number): Promise<{ readonly rows: number; readonly elapsedMs: number }>;
@@ -41,7 +41,7 @@ export async function startMeasured(
   const inspector = inspect ? await openInspector(workerd.inspectorPort!) : undefined;
 
   const post = (body: object, accept = 'application/json') => postTo(workerd.port, JSON.stringify(body), accept);
-  const encodeOne = async (tokens: number, text = LONG_TEXT): Promise<void> => {
+  const encodeOne = async (tokens: number, text = realText(tokens)): Promise<void> => {
     const body = { texts: [text], truncate: true, max_length: tokens, encoding_format: 'base64' };
     const answer = JSON.parse(await textOf(await post(body))) as { usage: { tokens: number[] } };
     if (answer.usage.tokens[0] !== tokens) throw new Error(`${answer.usage.tokens} tokens instead of ${tokens}`);
@@ -56,11 +56,12 @@ export async function startMeasured(
     storage,
     inspector,
     encode: (tokens, text) => timed(() => encodeOne(tokens, text)),
-    encodeAtOnce: (count, tokens) => timed(() => Promise.all(Array.from({ length: count }, () => encodeOne(tokens)))),
+    encodeAtOnce: (count, tokens) =>
+      timed(() => Promise.all(Array.from({ length: count }, (_, index) => encodeOne(tokens, realText(tokens, index))))),
     async streamColbert(tokens) {
       let rows = 0;
       const elapsedMs = await timed(async () => {
-        const body = { texts: [LONG_TEXT], truncate: true, max_length: tokens, encoding_format: 'base64' };
+        const body = { texts: [realText(tokens)], truncate: true, max_length: tokens, encoding_format: 'base64' };
         const response = await post(
           { ...body, return_sparse: true, return_colbert_vecs: true },
           'application/x-ndjson',

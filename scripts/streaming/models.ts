@@ -31,10 +31,16 @@ export async function synthModel(preset: Preset): Promise<string> {
 /** All its pieces are among the first 4,096: its pages stay in memory, and a pass reads nothing but layers. */
 export const FREQUENT_TEXT = 'a b c d e f g h i j k l m n o p q r s t u v w x y z '.repeat(1000);
 
-/** Longer than any limit; what is wanted of it is cut off by `max_length`. Real text where that is at hand: its pages are read as in life. */
-export const LONG_TEXT = isReal
-  ? readFileSync(join(data, 'corpora/xquad/en.txt'), 'utf8').slice(0, 100_000).replaceAll('\n', ' ')
-  : FREQUENT_TEXT;
+/** Real words where they are at hand: their pages are read as in life. */
+const WORDS = (
+  isReal ? readFileSync(join(data, 'corpora/xquad/en.txt'), 'utf8').replaceAll('\n', ' ') : FREQUENT_TEXT
+).split(' ');
+
+/** A text of a few more tokens than are wanted, to be cut by `max_length`. @param index Texts of different indices are different texts. */
+export function realText(tokens: number, index = 0): string {
+  const start = index * tokens;
+  return WORDS.slice(start, start + tokens).join(' ');
+}
 
 /** What the engine lays out for a pass of one text, without reading anything. */
 export function planOf(directory: string, tokens: number, budgetBytes: number): MemoryPlan {

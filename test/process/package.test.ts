@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,34 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Of an import, or of a file beside the importing one. */
 const SPECIFIER = /(?:\bfrom |\bimport |\bimport\()'([^']+)'|\bnew URL\('([^']+)', import\.meta\.url\)/g;
+
+const TYPED = `
+import { createClient, type Embedded } from 'm3edge/client';
+const m3 = createClient({ baseUrl: 'http://localhost' });
+const [one]: Embedded[] = await m3.encode(['a'], { return_sparse: true, signal: AbortSignal.timeout(1000) });
+export const dense: Float32Array | undefined = one!.dense;
+export const scores: number[] = (await m3.score({ query: 'a', passages: ['b', one!] })).dense;
+// @ts-expect-error no such option
+await m3.encode(['a'], { return_spares: true });
+// @ts-expect-error no such mode
+await m3.rerank({ query: 'a', documents: [], mode: 'bm25' });
+`;
+
+const CLIENT = `
+import { createClient, M3edgeError } from 'm3edge/client';
+const m3 = createClient({ baseUrl: process.argv[2] });
+const [{ dense, tokens }] = await m3.encode(['What is BGE M3?']);
+const error = await m3.encode([' ']).catch((error) => error);
+// Printed as the service prints float32: the shortest decimals that read back as the same.
+const shortest = (value) => {
+  for (let digits = 1; ; digits++) if (Math.fround(value.toPrecision(digits)) === value) return Number(value.toPrecision(digits));
+};
+console.log(JSON.stringify({
+  dense: Array.from(dense, shortest),
+  tokens,
+  error: error instanceof M3edgeError && [error.status, error.code, error.param],
+}));
+`;
 
 /**
  * What `npm pack` makes, unpacked where its dependencies are found in the project's own node_modules: no network. `npm run check package` installs
@@ -67,6 +95,28 @@ describe('the package', () => {
     expect(paths.filter((path) => !existsSync(join(built, path)))).toEqual([]);
   });
 
+  it('has types for m3edge/client, whatever library of types its user has', () => {
+    writeFileSync(join(directory, 'package.json'), '{"type": "module"}');
+    writeFileSync(join(directory, 'typed.ts'), TYPED);
+    for (const lib of ['es2022,dom', 'esnext,webworker']) {
+      const options = [
+        '--ignoreConfig',
+        '--noEmit',
+        '--strict',
+        '--module',
+        'nodenext',
+        '--target',
+        'es2022',
+        '--lib',
+        lib,
+        '--types',
+        '',
+      ];
+      const { stdout } = spawnSync('tsc', [...options, 'typed.ts'], { cwd: directory, encoding: 'utf8' });
+      expect(stdout).toBe('');
+    }
+  });
+
   const encode = () =>
     execFileSync(process.execPath, [join(packed, 'cli/bin.js'), 'encode'], {
       cwd: directory,
@@ -82,7 +132,8 @@ describe('the package', () => {
     expect(line.tokens).toBeGreaterThan(2);
   });
 
-  it('answers m3edge dev with the same bytes, and shows browsers the page', async () => {
+  it('answers m3edge dev with the same bytes, its own m3edge/client with the same numbers, and browsers with the page', async () => {
+    writeFileSync(join(directory, 'client.mjs'), CLIENT);
     const demo = join(packed, 'dist/package/model-shards/demo');
     const server = await startDevServer(demo, [process.execPath, join(packed, 'cli/bin.js'), 'dev']);
     try {
@@ -96,6 +147,9 @@ describe('the package', () => {
       const files = [...page.matchAll(/"(\/page\/[^"]+)"/g)].map((match) => match[1]!);
       expect(files).toHaveLength(2);
       for (const file of files) expect((await fetch(server.url + file)).status).toBe(200);
+      const { dense_vecs, tokens } = jsonLines(encode())[0];
+      const asked = execFileSync(process.execPath, ['client.mjs', server.url], { cwd: directory, encoding: 'utf8' });
+      expect(JSON.parse(asked)).toEqual({ dense: dense_vecs, tokens, error: [422, 'empty_input', 'texts[0]'] });
     } finally {
       await server.stop();
     }

@@ -101,7 +101,8 @@ nothing of its library. Their polynomial coefficients come from \`scripts/fit-ke
 | data | where | origin |
 | --- | --- | --- |
 | a vocabulary of 8,000 pieces, \`micro-spm.model\`, and the \`tokenizer.json\` and \`sentencepiece.bpe.model\` made of it | \`test/fixtures\`, \`cli/demo\` | trained for this project on the Universal Declaration of Human Rights, which is in the public domain |
-| the demo's vocabulary | \`model-shards/demo\` | those pieces, and single characters that \`m3edge model demo\` enumerates by Unicode blocks and with the runtime's text decoders |
+| parts of words, \`pieces.txt\` | \`cli/demo\`, \`model-shards/demo\` | counted by \`scripts/demo-pieces.ts\` in Unicode CLDR 48.2, Unicode-3.0: the npm packages \`cldr-annotations-full\` and \`cldr-localenames-full\` |
+| the demo's other pieces | \`model-shards/demo\` | single characters that \`m3edge model demo\` enumerates by Unicode blocks and with the runtime's text decoders |
 | the demo's weights | \`model-shards/demo\` | constructed by \`m3edge model demo\`, not trained on anything |
 | the character map \`nmt_nfkc\` inside that vocabulary | the same | SentencePiece, Apache-2.0, computed from Unicode's normalisation data, Unicode-3.0 |
 | grapheme classes | \`cli/tokenizer/grapheme-classes.ts\` | the properties of Unicode 17, Unicode-3.0, as Hugging Face \`tokenizers\` (Apache-2.0) answers them |

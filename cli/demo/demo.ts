@@ -21,28 +21,30 @@ import {
   HEAD_COUNT,
   HIDDEN_SIZE,
   INTERMEDIATE_SIZE,
+  LETTER_VALUE,
+  LETTERS,
   MAX_TOKENS,
   POSITION_OFFSET,
-  RARITY,
   readPair,
 } from './channels.ts';
-import { bindingLayer, type Layer, type Linear, poolingLayer, stateAlone } from './layers.ts';
+import { type Layer, type Linear, neighbourLayer, poolingLayer, stateAlone } from './layers.ts';
 import { positionRows, wordRows } from './rows.ts';
-import { demoPipeline } from './vocabulary.ts';
+import { demoPieces } from './vocabulary.ts';
 
 const LAYER_NORM_EPSILON = 1e-5;
 const SEED = 20260101;
-/** A lexical weight a unit of rarity. */
-const LEXICAL_SCALE = 0.2;
+/** A lexical weight a letter, and none for the first half of one: signs and spaces have none. */
+const LEXICAL_SCALE = 0.05;
+const NO_LETTERS = 0.5;
 
 /**
- * Constructs the demo model: words whose codes are random, and layers that bind and average them. Nothing is trained, and the same bytes come out
+ * Constructs the demo model: pieces whose codes are random, and layers that bind and average them. Nothing is trained, and the same bytes come out
  * every time.
  *
  * @throws UserError if `outDir` holds anything but a model.
  */
 export async function writeDemo(outDir: string): Promise<Manifest> {
-  const pipeline = demoPipeline(readSentencepiece(readFileSync(new URL('micro-spm.model', import.meta.url))));
+  const pipeline = demoPipeline();
   const architecture: Architecture = {
     vocabularySize: pipeline.pieces.length,
     hiddenSize: HIDDEN_SIZE,
@@ -66,6 +68,15 @@ export async function writeDemo(outDir: string): Promise<Manifest> {
   }
 }
 
+/** The demo's pieces between the special tokens, in the pipeline of a published vocabulary. */
+function demoPipeline(): Pipeline {
+  const read = (name: string) => readFileSync(new URL(name, import.meta.url));
+  const published = readSentencepiece(read('micro-spm.model'));
+  const { pieces, special } = published;
+  const own = [...pieces.slice(0, special.unknown + 1), ...demoPieces(read('pieces.txt').toString())];
+  return { ...published, pieces: [...own, pieces[special.mask]!], special: { ...special, mask: own.length } };
+}
+
 type Tensors = Map<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 
 function demoTensors(pipeline: Pipeline): { encoder: Checkpoint; sparse: Checkpoint; colbert: Checkpoint } {
@@ -86,21 +97,22 @@ function demoTensors(pipeline: Pipeline): { encoder: Checkpoint; sparse: Checkpo
   addRows(TOKEN_TYPE_EMBEDDINGS, zeros);
   addNorm(EMBEDDINGS_NORM);
 
-  const binding = bindingLayer(SEED);
+  const neighbours = neighbourLayer(SEED);
   const { bos } = pipeline.special;
   const bosRow = Float32Array.from({ length: HIDDEN_SIZE }, (_, i) => {
     return words[bos * HIDDEN_SIZE + i]! + positions[POSITION_OFFSET * HIDDEN_SIZE + i]!;
   });
-  const bosState = stateAlone(layerNorm(bosRow, ones, zeros, LAYER_NORM_EPSILON), binding, LAYER_NORM_EPSILON);
-  for (const [index, layer] of [binding, poolingLayer(bosState)].entries()) addLayer(encoder, addNorm, index, layer);
+  const bosState = stateAlone(layerNorm(bosRow, ones, zeros, LAYER_NORM_EPSILON), neighbours, LAYER_NORM_EPSILON);
+  for (const [index, layer] of [neighbours, poolingLayer(bosState)].entries()) addLayer(encoder, addNorm, index, layer);
 
   const sparse = new Float32Array(HIDDEN_SIZE);
-  readPair(sparse, RARITY, 2 * LEXICAL_SCALE);
+  readPair(sparse, LETTERS, (2 * LEXICAL_SCALE) / LETTER_VALUE);
+  const sparseBias = Float32Array.of(-NO_LETTERS * LEXICAL_SCALE);
   const colbert = new Float32Array(HIDDEN_SIZE * HIDDEN_SIZE);
   for (let i = 0; i < CODE_SIZE; i++) colbert[i * HIDDEN_SIZE + i] = 1;
   return {
     encoder: checkpointOf(encoder),
-    sparse: checkpointOf(headOf(sparse, new Float32Array(1))),
+    sparse: checkpointOf(headOf(sparse, sparseBias)),
     colbert: checkpointOf(headOf(colbert, zeros)),
   };
 }

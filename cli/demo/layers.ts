@@ -2,20 +2,22 @@ import { gelu, layerNorm, linear } from '../../src/kernel/scalar.ts';
 import {
   BOS,
   BOS_VALUE,
+  BREAK,
+  BREAK_VALUE,
   CODE_SIZE,
   FREQUENCIES,
   HEAD_COUNT,
   HEAD_SIZE,
   HIDDEN_SIZE,
   INTERMEDIATE_SIZE,
+  LETTER_VALUE,
+  LETTERS,
+  NEIGHBOUR,
+  OFFSETS,
   POSITION,
-  RARITY,
-  RARITY_VALUE,
   readPair,
-  START_VALUE,
-  WORD_START,
 } from './channels.ts';
-import { createRandom, shuffle } from './random.ts';
+import { createRandom } from './random.ts';
 
 /** A linear layer under construction: `row(n)` is the weights of output n. */
 export interface Linear {
@@ -58,69 +60,86 @@ const FULL_MATCH = MATCH * FREQUENCIES.length;
 /** Queries' size where a logit comes from one channel: large enough that 8 bits resolve it. */
 const QUERY = 8;
 
+/** Of a head's values, the first two are what the piece found holds in LETTERS and BREAK, the others a part of its code. */
+const [FOUND_LETTERS, FOUND_BREAK, FOUND_CODE] = [0, 1, 2];
+/** More than any piece has: taken from the letters of a piece that belongs to another word. */
+const OTHER_WORD = 8 * LETTER_VALUE;
+
 /**
- * Layer 0 binds a piece to the one before it. Attention looks one position back, or at `<s>` where a word begins, and adds P c': the code found,
- * its channels in another order and sign. The feed-forward takes |c + P c'|, which for codes of ±a is the product of the two, a code that belongs
- * to the pair alone.
+ * Layer 0 looks at the neighbours, each attention head at one place, and takes two things from them.
+ *
+ * The piece before it, for a code that belongs to the pair: P c', the code found there, its channels in another order and sign, is added to the own
+ * code c. The feed-forward takes |c + P c'|, which for codes of ±a is the product of the two.
+ *
+ * The letters of all of them that belong to the same word, for the length of the word. Letters of a piece behind a break become negative, and
+ * the feed-forward drops them.
  */
-export function bindingLayer(seed: number): Layer {
+export function neighbourLayer(seed: number): Layer {
   const layer = createLayer();
-  const random = createRandom(seed);
-  for (let head = 0; head < HEAD_COUNT; head++) {
+  for (const [head, offset] of OFFSETS.entries()) {
     const first = head * HEAD_SIZE;
     for (const [i, frequency] of FREQUENCIES.entries()) {
       const scale = UNIT * Math.sqrt(MATCH);
-      const [cos, sin] = [scale * Math.cos(frequency), scale * Math.sin(frequency)];
+      const [cos, sin] = [scale * Math.cos(offset * frequency), scale * Math.sin(offset * frequency)];
       const [at, channel] = [first + 2 * i, POSITION + 4 * i];
-      layer.query.row(at).set([cos, sin], channel); // the angle one position back
-      layer.query.row(at + 1).set([-sin, cos], channel);
+      layer.query.row(at).set([cos, -sin], channel); // the angle at the offset
+      layer.query.row(at + 1).set([sin, cos], channel);
       layer.key.row(at).set([scale, 0], channel);
       layer.key.row(at + 1).set([0, scale], channel);
     }
-    // <s> is always there, a little weaker than a match, and stronger than anything for the beginning of a word.
+    // <s> is always there, a little weaker than a match: where there is no such place.
     const none = first + 2 * FREQUENCIES.length;
     layer.query.bias[none] = UNIT * QUERY;
     readPair(layer.key.row(none), BOS, (UNIT * (FULL_MATCH - MATCH / 2)) / QUERY / BOS_VALUE);
-    readPair(layer.query.row(none + 1), WORD_START, (UNIT * QUERY) / START_VALUE);
-    readPair(layer.key.row(none + 1), BOS, (UNIT * FULL_MATCH) / QUERY / BOS_VALUE);
+    readPair(layer.value.row(first + FOUND_LETTERS), LETTERS, 2);
+    readPair(layer.value.row(first + FOUND_BREAK), BREAK, 2);
+    for (let i = FOUND_CODE; i < HEAD_SIZE; i++) layer.value.row(first + i)[i - FOUND_CODE] = 1;
   }
-  copyCode(layer.value);
-  for (const [from, to] of shuffle(CODE_SIZE, random).entries()) {
-    layer.attentionOutput.row(to)[from] = random() < 0.5 ? 1 : -1;
-  }
-  bindCodes(layer);
+  bindCodes(layer, createRandom(seed));
+  for (const index of OFFSETS.keys()) addNeighbour(layer, index);
   return layer;
 }
 
-/** The pair's code beside what is left of the piece's own. */
-const BOUND = 1.5;
-const OWN_TAKEN = 0.8;
 /** GELU(k z) / k is within a hundredth of max(z, 0) from here on. */
 const STEEPNESS = 4;
 
-function bindCodes({ intermediate, output }: Layer): void {
+function bindCodes({ attentionOutput, intermediate, output }: Layer, random: () => number): void {
+  const before = OFFSETS.indexOf(-1) * HEAD_SIZE + FOUND_CODE;
   for (let i = 0; i < CODE_SIZE; i++) {
-    const [positive, negative] = [i, CODE_SIZE + i];
-    intermediate.row(positive)[i] = STEEPNESS;
-    intermediate.row(negative)[i] = -STEEPNESS;
-    // BOUND · |z| - OWN_TAKEN · z, less the mean of |z| where z is 0 or ±sqrt(2)
-    output.row(i)[positive] = (BOUND - OWN_TAKEN) / STEEPNESS;
-    output.row(i)[negative] = (BOUND + OWN_TAKEN) / STEEPNESS;
-    output.bias[i] = -BOUND * Math.SQRT1_2;
+    const found = before + Math.floor(random() * (HEAD_SIZE - FOUND_CODE));
+    attentionOutput.row(i)[found] = random() < 0.5 ? 1 : -1;
+    // z + 2 max(-z, 0) = |z|, less its mean where z is 0 or ±sqrt(2)
+    intermediate.row(i)[i] = -STEEPNESS;
+    output.row(i)[i] = 2 / STEEPNESS;
+    output.bias[i] = -Math.SQRT1_2;
   }
 }
 
-/** How much more a rare piece weighs in the dense vector, and less the beginning of a word, whose code is common to many. */
-const RARITY_LOGIT = 3.2;
-const START_LOGIT = 0.7;
-/** Beside `<s>`'s own state, which is the same in every text. */
-const POOLED = 6;
+function addNeighbour({ attentionOutput, intermediate, output }: Layer, index: number): void {
+  const offset = OFFSETS[index]!;
+  const found = attentionOutput.row(NEIGHBOUR + index);
+  for (const [head, between] of OFFSETS.entries()) {
+    const isOnTheWay = Math.sign(between) === Math.sign(offset) && Math.abs(between) <= Math.abs(offset);
+    if (isOnTheWay) found[head * HEAD_SIZE + FOUND_BREAK] = -OTHER_WORD / BREAK_VALUE / 2;
+  }
+  found[index * HEAD_SIZE + FOUND_LETTERS] = 1 / 2;
+  const unit = CODE_SIZE + index;
+  intermediate.row(unit)[NEIGHBOUR + index] = STEEPNESS;
+  readPair(intermediate.row(unit), BREAK, (-STEEPNESS * OTHER_WORD) / BREAK_VALUE); // a break has no neighbours
+  output.row(LETTERS)[unit] = 1 / STEEPNESS;
+  output.row(LETTERS + 1)[unit] = -1 / STEEPNESS;
+}
+
+/** How much more a piece weighs in the dense vector, a letter of its word. */
+const LETTER_LOGIT = 0.25;
+/** So much larger than `<s>`'s own state, the same in every text, that nothing of it is seen. */
+const POOLED = 40;
 
 /**
- * Layer 1 pools: `<s>` takes the mean of all pieces' codes, weighted by rarity. All others look at `<s>` alone, whose value is made zero, and stay
- * as they are.
+ * Layer 1 pools: `<s>` takes the mean of all pieces' codes, weighted by the length of the word. All others look at `<s>` alone, whose value is made
+ * zero, and stay as they are.
  *
- * @param bosState `<s>` after layer 0: it attends to itself alone, so it is the same in every text.
+ * @param bosState `<s>` after layer 0, which is nearly the same in every text.
  */
 export function poolingLayer(bosState: Float32Array): Layer {
   const layer = createLayer();
@@ -131,21 +150,14 @@ export function poolingLayer(bosState: Float32Array): Layer {
     readPair(layer.query.row(first), BOS, (-2 * UNIT * QUERY) / flag);
     readPair(layer.key.row(first), BOS, (UNIT * 30) / QUERY / flag);
     readPair(layer.query.row(first + 1), BOS, (UNIT * QUERY) / flag);
-    readPair(layer.key.row(first + 1), RARITY, (UNIT * RARITY_LOGIT) / QUERY / RARITY_VALUE);
-    readPair(layer.query.row(first + 2), BOS, (UNIT * QUERY) / flag);
-    readPair(layer.key.row(first + 2), WORD_START, (-UNIT * START_LOGIT) / QUERY);
+    readPair(layer.key.row(first + 1), LETTERS, (UNIT * LETTER_LOGIT) / QUERY / LETTER_VALUE);
   }
-  copyCode(layer.value);
   for (let i = 0; i < CODE_SIZE; i++) {
+    layer.value.row(i)[i] = 1;
     readPair(layer.value.row(i), BOS, -bosState[i]! / flag);
     layer.attentionOutput.row(i)[i] = POOLED;
   }
   return layer;
-}
-
-/** Each attention head's values are its share of the code channels. */
-function copyCode(value: Linear): void {
-  for (let i = 0; i < CODE_SIZE; i++) value.row(i)[i] = 1;
 }
 
 /** A row's state after a layer in which it attends to itself alone. */

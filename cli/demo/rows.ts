@@ -1,64 +1,64 @@
-import type { Piece, Pipeline } from '../tokenizer/pipeline.ts';
+import type { Pipeline } from '../tokenizer/pipeline.ts';
 import {
   BOS,
   BOS_VALUE,
+  BREAK,
+  BREAK_VALUE,
   CODE_SIZE,
   FREQUENCIES,
   HIDDEN_SIZE,
+  LETTER_VALUE,
+  LETTERS,
   MAX_TOKENS,
   POSITION,
   POSITION_ENERGY,
   POSITION_OFFSET,
-  RARITY,
-  RARITY_VALUE,
   REST,
-  START_VALUE,
   setPair,
-  WORD_START,
 } from './channels.ts';
 import { createRandom, shuffle } from './random.ts';
 
-const MARK = '▁';
-const HAN = /\p{Script=Han}/u;
-const SIGNS = /^[\p{P}\p{S}]*$/u;
+/** Scripts that put no space between words: where one begins is not known, so each piece is taken for a word. */
+const UNSPACED = /[\p{Script=Han}\p{Script=Thai}]/u;
+const UNSPACED_LETTERS = 4;
+const HANGUL = /\p{Script=Hangul}/u;
+/** Letters of a syllable. */
+const HANGUL_LETTERS = 2.5;
+const WORD = /^[\p{L}\p{M}\p{N}]+$/u;
+/** A longer piece tells no more. */
+const MAX_LETTERS = 5;
 
 /**
- * Word rows: a random code of equally many +a and -a, which depends on the piece's letters alone, then the pairs. Every row has mean 0 and, with
- * its position row, variance 1, so that LayerNorm leaves it as it is.
+ * Word rows: a random code of equally many +a and -a, which depends on the piece's text alone, then the pairs. Every row has mean 0 and, with its
+ * position row, variance 1, so that LayerNorm leaves it as it is.
  */
 export function wordRows({ pieces, special }: Pipeline): Float32Array {
   const rows = new Float32Array(pieces.length * HIDDEN_SIZE);
   const specials = new Set<number>(Object.values(special));
-  for (const [id, piece] of pieces.entries()) {
+  for (const [id, { text }] of pieces.entries()) {
     const row = rows.subarray(id * HIDDEN_SIZE, (id + 1) * HIDDEN_SIZE);
-    const isSpecial = specials.has(id);
-    // A Han character is a word of its own: its neighbours in a text are not those in a query.
-    if (isSpecial || piece.text.startsWith(MARK) || HAN.test(piece.text)) setPair(row, WORD_START, START_VALUE);
-    if (!isSpecial) setPair(row, RARITY, RARITY_VALUE * rarityOf(piece));
+    const letters = specials.has(id) ? 0 : lettersOf(text);
+    setPair(row, LETTERS, LETTER_VALUE * letters);
+    if (letters === 0 || UNSPACED.test(text)) setPair(row, BREAK, BREAK_VALUE);
     if (id === special.bos) setPair(row, BOS, BOS_VALUE);
     const energy = HIDDEN_SIZE - POSITION_ENERGY - row.reduce((sum, value) => sum + value * value, 0);
-    if (isSpecial && id !== special.bos) setPair(row, REST, Math.sqrt(energy / 2));
-    else setCode(row, piece.text, Math.sqrt(energy / CODE_SIZE));
+    if (specials.has(id) && id !== special.bos) setPair(row, REST, Math.sqrt(energy / 2));
+    else setCode(row, text, Math.sqrt(energy / CODE_SIZE));
   }
   return rows;
 }
 
+/** How much a piece tells: its letters, or what stands for them; 0 for signs and spaces. */
+function lettersOf(text: string): number {
+  if (!WORD.test(text)) return 0;
+  if (UNSPACED.test(text)) return UNSPACED_LETTERS;
+  return Math.min([...text].length * (HANGUL.test(text) ? HANGUL_LETTERS : 1), MAX_LETTERS);
+}
+
 function setCode(row: Float32Array, text: string, amplitude: number): void {
-  const order = shuffle(CODE_SIZE, createRandom(hashOf(text.replaceAll(MARK, '') || MARK)));
+  const order = shuffle(CODE_SIZE, createRandom(hashOf(text)));
   for (const [place, channel] of order.entries()) row[channel] = place < CODE_SIZE / 2 ? amplitude : -amplitude;
 }
-
-/** 0 for signs, towards 1 the less likely a piece is and the more letters it has; a guess, as no corpus stands behind it. */
-export function rarityOf({ text, score }: Piece): number {
-  const letters = text.replaceAll(MARK, '');
-  if (SIGNS.test(letters)) return 0;
-  if (HAN.test(letters)) return clamp(0.55 - 0.09 * (score + 10), 0.1, 1);
-  const length = Math.min([...letters].length, 4);
-  const unlikely = clamp((-score - 4) / 9, 0, 1);
-  return clamp(0.25 * unlikely + 0.0875 * length + (length >= 3 ? 0.4 : 0.16) * unlikely, 0, 1);
-}
-
-const clamp = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
 
 /** `<s>` stands at the first position, which has no direction: nothing may take it for a neighbour. */
 export function positionRows(): Float32Array {

@@ -1,4 +1,4 @@
-import type { Piece, Pipeline } from '../tokenizer/pipeline.ts';
+import type { Piece } from '../tokenizer/pipeline.ts';
 
 /** A block of a two-byte encoding: lead and trail bytes, both ends included. */
 interface CharacterSet {
@@ -34,34 +34,37 @@ const BLOCKS: readonly (readonly [number, number])[] = [
   [0x3041, 0x30ff],
 ];
 
-/** Below every piece of the trained vocabulary, so that single characters are used where nothing else fits. */
-const BLOCK_SCORE = -13;
-const CHARACTER_SET_SCORE = -14;
+/** A space is a piece of its own, so that a word is cut alike behind a space and behind a bracket. */
+const SPACE: Piece = { text: '▁', score: -1 };
+/** Single characters are used where nothing else fits. */
+const CHARACTER_SCORE = -15;
 const PRINTED = /[\p{L}\p{M}\p{N}\p{P}\p{S}]/u;
 
 /**
- * The 8,000 pieces trained on the Universal Declaration of Human Rights, and single characters for the scripts it lacks; `<mask>` last.
- * Characters that the normaliser turns into others are left out.
+ * Parts of words, and single characters for what they leave. Characters that the normaliser turns into others are left out.
+ *
+ * @param list `pieces.txt`: a language a line, its code and its pieces, the most useful first; `scripts/demo-pieces.ts` makes it.
  */
-export function demoPipeline(trained: Pipeline): Pipeline {
-  const { mask } = trained.special;
-  const pieces: Piece[] = trained.pieces.slice(0, mask);
-  const known = new Set(trained.pieces.map(({ text }) => text));
+export function demoPieces(list: string): Piece[] {
+  const pieces: Piece[] = [SPACE];
+  const known = new Set<string>();
   const add = (text: string, score: number): void => {
     if (known.has(text) || !PRINTED.test(text) || text.normalize('NFKC') !== text) return;
     known.add(text);
-    pieces.push({ text, score });
+    pieces.push({ text, score: Math.fround(score) });
   };
-  for (const [first, last] of BLOCKS) {
-    for (let codePoint = first; codePoint <= last; codePoint++) add(String.fromCodePoint(codePoint), BLOCK_SCORE);
+  for (const line of list.trim().split('\n')) {
+    for (const [rank, text] of line.split(' ').slice(1).entries()) add(text, scoreOf(rank));
   }
-  for (const set of CHARACTER_SETS) for (const text of charactersOf(set)) add(text, CHARACTER_SET_SCORE);
-  return {
-    ...trained,
-    pieces: [...pieces, trained.pieces[mask]!],
-    special: { ...trained.special, mask: pieces.length },
-  };
+  for (const [first, last] of BLOCKS) {
+    for (let codePoint = first; codePoint <= last; codePoint++) add(String.fromCodePoint(codePoint), CHARACTER_SCORE);
+  }
+  for (const set of CHARACTER_SETS) for (const text of charactersOf(set)) add(text, CHARACTER_SCORE);
+  return pieces;
 }
+
+/** Zipf's law, and so low that fewer pieces are always better. */
+const scoreOf = (rank: number) => -6 - Math.log(rank + 30);
 
 function* charactersOf({ encoding, lead, trail }: CharacterSet): Generator<string> {
   const decoder = new TextDecoder(encoding);

@@ -26,6 +26,7 @@ export const Info = v.strictObject({
   fingerprint: v.string(),
   licence: v.string(),
   demo: described(v.boolean(), 'Whether the model only shows how to ask: it knows words and not meaning'),
+  notice: described(v.nullable(v.string()), 'Of the demo model: what it cannot do, and the command for the real one'),
   quantisation: v.strictObject({ preset: v.string(), layers: v.array(v.record(v.string(), v.unknown())) }),
   fidelity: described(
     v.nullable(

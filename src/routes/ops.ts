@@ -9,6 +9,9 @@ import type { Metrics } from './metrics.ts';
 import { serve } from './operation.ts';
 import { health, type Info, info, metrics } from './ops-schema.ts';
 
+/** What the constructed model can and cannot do, and how to have the trained one. */
+const DEMO_NOTICE = 'knows words, not meaning; for the real model: npx m3edge model pull';
+
 /** What operators and clients ask before they send a text. */
 export function opsRoutes({ getEmbedder, access, log }: RouteDeps, counted: Metrics) {
   const routes = new Hono<AppEnv>();
@@ -58,6 +61,7 @@ function describe({ manifest, fingerprint, engine, dotPath, maxTokens }: Embedde
     fingerprint,
     licence: model.licence,
     demo: model.demo ?? false,
+    notice: model.demo ? DEMO_NOTICE : null,
     quantisation: { preset, layers: manifest.layers.map((layer) => ({ ...layer })) },
     fidelity: describeFidelity(manifest),
     dimensions: {

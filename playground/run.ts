@@ -8,7 +8,8 @@ import type { Token } from './tokens.ts';
 
 /** One request of the page, as far as it has come. */
 export interface Run {
-  readonly state: 'asking' | 'waiting' | 'running' | 'done' | 'failed';
+  /** `waiting` for somebody to ask for what costs more; `stopped` by somebody. */
+  readonly state: 'asking' | 'waiting' | 'running' | 'done' | 'failed' | 'stopped';
   readonly settings: Settings;
   readonly estimate?: Estimate;
   /** Of each text, also those that were cut off. */

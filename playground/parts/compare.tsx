@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { ModeWeights } from '../../src/scoring/scoring.ts';
 import type { Run } from '../run.ts';
 import { COLUMNS, MODE_NAMES, MODES, type ScoreMatrix, scoreOf } from '../scores.ts';
@@ -25,6 +25,7 @@ export function Compare({ run, matrix, weights, pair, onWeights, onPair }: Compa
   const texts = run?.settings.texts ?? [];
   const [query, passage] = pointed && Math.max(...pointed) < texts.length ? pointed : pair;
   const scores = matrix[query]?.[passage];
+  const table = useMemo(() => <ScoreTable matrix={matrix} weights={weights} />, [matrix, weights]);
   return (
     <section aria-labelledby="compare">
       <h2 id="compare">Compare</h2>
@@ -62,7 +63,7 @@ export function Compare({ run, matrix, weights, pair, onWeights, onPair }: Compa
         </dl>
         <Weights weights={weights} onWeights={onWeights} />
       </div>
-      <ScoreTable matrix={matrix} weights={weights} />
+      {table}
     </section>
   );
 }

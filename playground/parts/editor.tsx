@@ -3,23 +3,24 @@ import type { Run } from '../run.ts';
 import { MAX_TEXTS, type Settings } from '../settings.ts';
 import { isRefusal, Problem } from './problem.tsx';
 import { TextField } from './text-field.tsx';
-import type { Info } from './use-info.ts';
 
 export interface EditorProps {
   readonly settings: Settings;
   readonly run: Run | undefined;
-  readonly limits: Info | undefined;
   readonly onChange: (part: Partial<Settings>) => void;
   readonly onRun: () => void;
+  readonly onStop: () => void;
   readonly onExample: (texts: readonly string[]) => void;
 }
+
+/** A model of less caps it. */
+const MOST_TOKENS = 8192;
 
 const BUSY = new Set<Run['state'] | undefined>(['asking', 'running']);
 
 /** What is asked: texts and options. */
-export function Editor({ settings, run, limits, onChange, onRun, onExample }: EditorProps) {
+export function Editor({ settings, run, onChange, onRun, onStop, onExample }: EditorProps) {
   const { texts, maxLength, truncate } = settings;
-  const most = limits?.limits.tokens_per_text ?? 8192;
   const error = run?.error;
   const blamed = Number(/^texts\[(\d+)\]/.exec(error?.param ?? '')?.[1] ?? Number.NaN);
   const replace = (index: number, ...by: string[]) =>
@@ -86,7 +87,7 @@ export function Editor({ settings, run, limits, onChange, onRun, onExample }: Ed
           <input
             type="number"
             min={3}
-            max={most}
+            max={MOST_TOKENS}
             value={maxLength}
             onChange={(event) => onChange({ maxLength: Math.round(event.currentTarget.valueAsNumber) || 3 })}
           />
@@ -105,6 +106,12 @@ export function Editor({ settings, run, limits, onChange, onRun, onExample }: Ed
         <button type="submit" class="main">
           Encode
         </button>
+        {BUSY.has(run?.state) && (
+          <button type="button" onClick={onStop}>
+            Stop
+          </button>
+        )}
+        {run?.state === 'running' && <LayerProgress run={run} />}
         <output>{statusOf(run)}</output>
       </div>
       {error && Number.isNaN(blamed) && !isRefusal(error) && <Problem error={error} />}
@@ -117,11 +124,28 @@ export function Editor({ settings, run, limits, onChange, onRun, onExample }: Ed
   );
 }
 
+/** Beside the status, which is read aloud: not each of 24 layers is. */
+function LayerProgress({ run: { layers, estimate } }: { readonly run: Run }) {
+  const last = layers.at(-1);
+  if (!last) return null;
+  return (
+    <>
+      <progress
+        aria-label="Layers"
+        max={(estimate?.passes ?? 1) * last.of}
+        value={last.pass * last.of + last.layer + 1}
+      />
+      <span aria-hidden="true" class="count">
+        layer {last.layer + 1} of {last.of}
+      </span>
+    </>
+  );
+}
+
 function statusOf(run: Run | undefined): string {
-  if (!run || BUSY.has(run.state)) {
-    const last = run?.layers.at(-1);
-    return last ? `layer ${last.layer + 1} of ${last.of}…` : 'asking…';
-  }
+  if (!run || run.state === 'asking') return 'asking…';
+  if (run.state === 'running') return '';
+  if (run.state === 'stopped') return 'stopped';
   if (run.state === 'waiting') return `would take about ${seconds(run.estimate!.cpu_ms)} of CPU`;
   if (run.state === 'failed') return 'failed';
   return `${run.embedded.length} ${run.embedded.length === 1 ? 'text' : 'texts'} in ${seconds(run.elapsedMs)}`;

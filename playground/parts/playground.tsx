@@ -1,85 +1,62 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { createClient } from '../../src/client/client.ts';
 import type { SendOptions } from '../../src/client/send.ts';
 import { readKey, writeKey } from '../api-key.ts';
-import { fromFragment, toFragment } from '../fragment.ts';
-import { type Run, startRun } from '../run.ts';
-import { type ScoreMatrix, scoreAll } from '../scores.ts';
 import type { Settings } from '../settings.ts';
 import { Compare } from './compare.tsx';
 import { Editor } from './editor.tsx';
 import { Header } from './header.tsx';
 import { LookInside } from './look-inside.tsx';
-import { isRefusal } from './problem.tsx';
 import { TakeAway } from './take-away.tsx';
+import { useAddress } from './use-address.ts';
 import { useInfo } from './use-info.ts';
+import { useRun } from './use-run.ts';
 import { Watch } from './watch.tsx';
 
 /** The whole page: what is asked on the left, what came of it on the right. */
 export function Playground({ initial }: { readonly initial: Settings }) {
   const [settings, setSettings] = useState(initial);
   const [key, setKey] = useState(readKey);
-  const [run, setRun] = useState<Run>();
-  /** The last run that came to its end: what is shown while another one is under way, or has failed. */
-  const [shown, setShown] = useState<Run>();
-  const [matrix, setMatrix] = useState<ScoreMatrix>([]);
-  const current = useRef<AbortController>(undefined);
-
   const options = useMemo<SendOptions>(
     () => ({ baseUrl: location.origin, apiKey: key === '' ? undefined : key, maxRetries: 1 }),
     [key],
   );
   const client = useMemo(() => createClient(options), [options]);
   const info = useInfo(client);
+  const { run, shown, matrix, start, stop } = useRun(client, options);
   const change = useCallback((part: Partial<Settings>) => setSettings((before) => ({ ...before, ...part })), []);
-
-  const start = (asked: Settings, isAsked: boolean) => {
-    current.current?.abort();
-    const abort = new AbortController();
-    current.current = abort;
-    const onChange = (step: Run) => {
-      setRun(step);
-      if (step.state !== 'done') return;
-      setShown(step);
-      setMatrix([]);
-      scoreAll(step.embedded, setMatrix, abort.signal).catch(() => {}); // given up for another run
-    };
-    startRun(client, options, asked, isAsked, onChange, abort.signal);
+  const begin = (begun: Settings) => {
+    setSettings(begun);
+    start(begun, false);
   };
-
-  // What was refused is asked for again with another key.
-  const firstClient = useRef(client);
-  useEffect(() => {
-    if (client !== firstClient.current && isRefusal(run?.error)) start(settings, false);
-  }, [client]);
-
-  useEffect(() => {
-    start(initial, false);
-    const onLink = async () => {
-      const linked = await fromFragment(location.hash);
-      if (!linked) return;
-      setSettings(linked);
-      start(linked, false);
-    };
-    addEventListener('hashchange', onLink);
-    return () => removeEventListener('hashchange', onLink);
-  }, []);
-
-  // The address follows what is shown, so that it can be kept; only a link from elsewhere is an event.
-  useEffect(() => {
-    let isLate = false;
-    if (settings !== initial) {
-      toFragment(settings).then((fragment) => {
-        if (!isLate) history.replaceState(null, '', fragment);
-      });
-    }
-    return () => {
-      isLate = true;
-    };
-  }, [settings, initial]);
+  useAddress(settings, begin);
+  useEffect(() => start(initial, false), []);
 
   const isStale = shown !== undefined && shown.settings.texts.join('\0') !== settings.texts.join('\0');
   const pair = pairWithin(settings.pair, shown?.settings.texts.length ?? 0);
+  // Typing changes none of these, and hundreds of tokens are many elements.
+  const results = [
+    useMemo(
+      () => (
+        <Compare
+          key="compare"
+          run={shown}
+          matrix={matrix}
+          weights={settings.weights}
+          pair={pair}
+          onWeights={(weights) => change({ weights })}
+          onPair={(chosen) => change({ pair: chosen })}
+        />
+      ),
+      [shown, matrix, settings.weights, ...pair],
+    ),
+    useMemo(
+      () => <LookInside key="inside" run={shown} pair={pair} onPair={(chosen) => change({ pair: chosen })} />,
+      [shown, ...pair],
+    ),
+    <Watch key="watch" run={run?.layers.length ? run : (shown ?? run)} info={info.answer} />,
+    <TakeAway key="take" settings={settings} run={shown} info={info.answer} hasKey={key !== ''} />,
+  ];
   return (
     <>
       <Header
@@ -95,28 +72,14 @@ export function Playground({ initial }: { readonly initial: Settings }) {
         <Editor
           settings={settings}
           run={run}
-          limits={info.answer}
           onChange={change}
           onRun={() => start(settings, true)}
-          onExample={(texts) => {
-            const begun: Settings = { ...settings, texts, pair: [0, 1] };
-            setSettings(begun);
-            start(begun, false);
-          }}
+          onStop={stop}
+          onExample={(texts) => begin({ ...settings, texts, pair: [0, 1] })}
         />
         <div class={isStale ? 'results stale' : 'results'}>
           {isStale && <p class="stale-note">The texts have changed since this was computed.</p>}
-          <Compare
-            run={shown}
-            matrix={matrix}
-            weights={settings.weights}
-            pair={pair}
-            onWeights={(weights) => change({ weights })}
-            onPair={(chosen) => change({ pair: chosen })}
-          />
-          <LookInside run={shown} pair={pair} onPair={(chosen) => change({ pair: chosen })} />
-          <Watch run={run?.layers.length ? run : (shown ?? run)} info={info.answer} />
-          <TakeAway settings={settings} run={shown} info={info.answer} hasKey={key !== ''} />
+          {results}
         </div>
       </main>
     </>

@@ -6,6 +6,18 @@ import { type Claim, TEXTS } from './visit.ts';
 
 /** A key that is refused, a service that is gone. */
 export function faultsClaims(claim: Claim): void {
+  claim('stops where it is told to, and begins anew', async ({ page, open, scored, encode }) => {
+    await open();
+    await page.route(/\/encode$/, () => {}); // an answer that does not come
+    await encode();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText('stopped').waitFor();
+    await page.unroute(/\/encode$/);
+    await encode();
+    await scored();
+    expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0);
+  });
+
   claim(
     'sends the key, keeps it in this tab alone, and shows beside it that it is refused',
     async ({ page, url, scored, forgiveNetwork }) => {

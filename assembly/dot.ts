@@ -54,7 +54,39 @@ export function dotTile(steps: i32, a: usize, w: usize, sums: usize): void {
  * @param sums i32 [12 rows][8 columns], the four columns from its first.
  */
 export function dotTileTall(steps: i32, a: usize, groupBytes: usize, w: usize, sums: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) tallTile(steps, a, groupBytes, w, sums);
+  if (ASC_FEATURE_RELAXED_SIMD) tallTile(steps, a, groupBytes, w, sums, 128, false, false);
+}
+
+/** `dotTileTall` where rows are in 0..127 and columns within ±127. */
+export function dotTileTallSwapped(steps: i32, a: usize, groupBytes: usize, w: usize, sums: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) tallTile(steps, a, groupBytes, w, sums, 128, true, false);
+}
+
+/**
+ * Up to three groups of rows by a panel, the operands of `dotTile`, in another order: sums i32 [2][4][4 rows] of each group, `sumsBytes` apart,
+ * for columns 0 to 3 and 4 to 7; lane i of vector j is row i, column (i + j) % 4.
+ */
+export function dotTileDiagonal(steps: i32, groups: i32, a: usize, groupBytes: usize, w: usize, sums: usize, sumsBytes: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (dotKind == DOT_FUSED && groups == 3) {
+      diagonalTile(steps, a, groupBytes, w, sums, sumsBytes);
+      return diagonalTile(steps, a, groupBytes, w + 16, sums + 64, sumsBytes);
+    }
+  }
+  for (; groups > 0; groups--) {
+    dotTile(steps, a, w, ROWS);
+    loadDiagonals(ROWS, sums);
+    loadDiagonals(ROWS + 16, sums + 64);
+    a += groupBytes;
+    sums += sumsBytes;
+  }
+}
+
+/** i32 [4 rows][8 columns] */
+const ROWS: usize = memory.data(128, 16);
+
+function diagonalTile(steps: i32, a: usize, groupBytes: usize, w: usize, sums: usize, sumsBytes: usize): void {
+  tallTile(steps, a, groupBytes, w, sums, sumsBytes, false, true);
 }
 
 /**
@@ -109,45 +141,57 @@ function fusedDot(a: v128, w: v128, sum: v128, swapped: bool): v128 {
  */
 // @ts-ignore: decorator
 @inline
-function tallTile(steps: i32, a: usize, groupBytes: usize, w: usize, sums: usize): void {
+function tallTile(
+  steps: i32, a: usize, groupBytes: usize, w: usize, sums: usize, sumsBytes: usize, swapped: bool, diagonal: bool,
+): void {
   let s0 = i32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, s8 = s0, s9 = s0, s10 = s0, s11 = s0;
   let b = a + groupBytes, c = b + groupBytes;
   do {
     let columns = v128.load(w), rows = v128.load(a);
     const others = v128.load(b);
-    s0 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s0);
-    s4 = i32x4.relaxed_dot_i8x16_i7x16_add_s(others, columns, s4);
+    s0 = fusedDot(rows, columns, s0, swapped);
+    s4 = fusedDot(others, columns, s4, swapped);
     columns = nextLane(columns);
-    s1 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s1);
-    s5 = i32x4.relaxed_dot_i8x16_i7x16_add_s(others, columns, s5);
+    s1 = fusedDot(rows, columns, s1, swapped);
+    s5 = fusedDot(others, columns, s5, swapped);
     columns = nextLane(columns);
-    s2 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s2);
-    s6 = i32x4.relaxed_dot_i8x16_i7x16_add_s(others, columns, s6);
+    s2 = fusedDot(rows, columns, s2, swapped);
+    s6 = fusedDot(others, columns, s6, swapped);
     columns = nextLane(columns);
-    s3 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s3);
-    s7 = i32x4.relaxed_dot_i8x16_i7x16_add_s(others, columns, s7);
+    s3 = fusedDot(rows, columns, s3, swapped);
+    s7 = fusedDot(others, columns, s7, swapped);
     rows = v128.load(c);
-    s11 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s11);
+    s11 = fusedDot(rows, columns, s11, swapped);
     columns = nextLane(columns);
-    s8 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s8);
+    s8 = fusedDot(rows, columns, s8, swapped);
     columns = nextLane(columns);
-    s9 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s9);
+    s9 = fusedDot(rows, columns, s9, swapped);
     columns = nextLane(columns);
-    s10 = i32x4.relaxed_dot_i8x16_i7x16_add_s(rows, columns, s10);
+    s10 = fusedDot(rows, columns, s10, swapped);
     a += 16;
     b += 16;
     c += 16;
     w += 32;
   } while (--steps);
-  storeDiagonals(sums, s0, s1, s2, s3);
-  storeDiagonals(sums + 128, s4, s5, s6, s7);
-  storeDiagonals(sums + 256, s8, s9, s10, s11);
+  storeGroup(sums, s0, s1, s2, s3, diagonal);
+  storeGroup(sums + sumsBytes, s4, s5, s6, s7, diagonal);
+  storeGroup(sums + 2 * sumsBytes, s8, s9, s10, s11, diagonal);
 }
 
 // @ts-ignore: decorator
 @inline
-function nextLane(v: v128): v128 {
+export function nextLane(v: v128): v128 {
   return i8x16.shuffle(v, v, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeGroup(sums: usize, s0: v128, s1: v128, s2: v128, s3: v128, diagonal: bool): void {
+  if (!diagonal) return storeDiagonals(sums, s0, s1, s2, s3);
+  v128.store(sums, s0);
+  v128.store(sums, s1, 16);
+  v128.store(sums, s2, 32);
+  v128.store(sums, s3, 48);
 }
 
 /** Four sums whose lane i is row i, column (i + j) % 4, as four rows, 32 bytes apart. */
@@ -162,6 +206,21 @@ function storeDiagonals(sums: usize, s0: v128, s1: v128, s2: v128, s3: v128): vo
   v128.store(sums, v128.shuffle<i64>(low01, low23, 1, 3), 32);
   v128.store(sums, v128.shuffle<i64>(high01, high23, 0, 2), 64);
   v128.store(sums, v128.shuffle<i64>(high01, high23, 1, 3), 96);
+}
+
+/** The way back: four rows of four columns, 32 bytes apart, to four sums. */
+function loadDiagonals(rows: usize, sums: usize): void {
+  const row0 = v128.load(rows), row1 = v128.load(rows, 32), row2 = v128.load(rows, 64), row3 = v128.load(rows, 96);
+  const low01 = v128.shuffle<i32>(row0, row1, 0, 4, 1, 5), high01 = v128.shuffle<i32>(row0, row1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<i32>(row2, row3, 0, 4, 1, 5), high23 = v128.shuffle<i32>(row2, row3, 2, 6, 3, 7);
+  const column0 = v128.shuffle<i64>(low01, low23, 0, 2), column1 = v128.shuffle<i64>(low01, low23, 1, 3);
+  const column2 = v128.shuffle<i64>(high01, high23, 0, 2), column3 = v128.shuffle<i64>(high01, high23, 1, 3);
+  const c02 = v128.shuffle<i32>(column0, column2, 0, 1, 6, 7), c20 = v128.shuffle<i32>(column2, column0, 0, 1, 6, 7);
+  const c13 = v128.shuffle<i32>(column1, column3, 0, 1, 6, 7), c31 = v128.shuffle<i32>(column3, column1, 0, 1, 6, 7);
+  v128.store(sums, v128.shuffle<i32>(c02, c13, 0, 5, 2, 7));
+  v128.store(sums, v128.shuffle<i32>(c13, c20, 0, 5, 2, 7), 16);
+  v128.store(sums, v128.shuffle<i32>(c20, c31, 0, 5, 2, 7), 32);
+  v128.store(sums, v128.shuffle<i32>(c31, c02, 0, 5, 2, 7), 48);
 }
 
 /** Live: 8 sums + 2 weights + 1 activation + 1 splat + ones + 1 product = 14 of 15 XMM. */

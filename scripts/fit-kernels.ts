@@ -1,5 +1,5 @@
 /**
- * Fits the polynomial of 2^x and the rational of the normal distribution's Φ that `assembly/` evaluates, and prints their coefficients
+ * Fits the polynomials of 2^x and the rational of the normal distribution's Φ that `assembly/` evaluates, and prints their coefficients
  * with the error that float32 arithmetic leaves. Least squares on Chebyshev nodes, reweighted towards the worst node (Lawson).
  */
 
@@ -91,6 +91,25 @@ function fitExp2(degree: number): void {
   console.log(c.map((value) => `  ${f(value)}`).join('\n'));
 }
 
+/** 2^-x on [0, 1) as c0 - x(c1 - x(c2 - x·c3)) in 15-bit fixed point, as `assembly/softmax.ts` evaluates it. */
+function fitPower15(c0: number): void {
+  const xs = nodes(200, 0, 1);
+  const signs = [-1, 1, -1];
+  const basis = (x: number) => signs.map((sign, i) => (sign * x ** (i + 1)) / 2 ** -x);
+  const rows = xs.map((x) => ({ basis: basis(x), target: 1 - c0 / 32768 / 2 ** -x }));
+  const residual = (c: number[], i: number) =>
+    rows[i]!.target - rows[i]!.basis.reduce((sum, value, k) => sum + value * c[k]!, 0);
+  const c = minimax(rows, residual, () => rows).map((value) => Math.round(value * 32768));
+  const product = (a: number, b: number) => (a * b + 16384) >> 15;
+  let worst = 0;
+  for (let code = 0; code < 4096; code++) {
+    const x = code << 3;
+    const p = c0 - product(x, c[0]! - product(x, c[1]! - product(x, c[2]!)));
+    worst = Math.max(worst, Math.abs(p / 32768 / 2 ** (-code / 4096) - 1));
+  }
+  console.log(`2^-x on [0, 1) in 15 bits: ${[c0, ...c].join(', ')}: relative error ${worst.toExponential(2)}`);
+}
+
 function fitPhi(limit: number, top: number, bottom: number): void {
   const xs = nodes(400, 0.001, limit);
   const targets = xs.map(phiLessHalf);
@@ -133,4 +152,5 @@ function fitPhi(limit: number, top: number, bottom: number): void {
 }
 
 fitExp2(4);
+fitPower15(32766);
 fitPhi(5.25, 6, 4);

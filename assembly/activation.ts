@@ -27,6 +27,17 @@ const CLAMP: usize = memory.data<f32>([LIMIT, LIMIT, LIMIT, LIMIT, -LIMIT, -LIMI
  * @param count Values, a multiple of 4.
  */
 export function gelu(x: usize, count: i32): void {
+  for (; count > GELU_VALUES; count -= GELU_VALUES) {
+    geluSome(x, GELU_VALUES);
+    x += GELU_VALUES << 2;
+  }
+  geluSome(x, count);
+}
+
+/** Values that one call takes: the optimised code comes in between. */
+const GELU_VALUES: i32 = 4096;
+
+function geluSome(x: usize, count: i32): void {
   const end = x + (<usize>count << 2);
   while (x < end) {
     const value = v128.load(x);

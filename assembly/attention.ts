@@ -82,7 +82,7 @@ export function attention(
 }
 
 /** One head's queries to i8 ±127, packed [rows/4][headSize/4][4 rows][4], and their first states; a short last group repeats its last row. */
-function packQueries(q: usize, stride: usize, rows: i32, headSize: i32, softmaxScale: f32, packed: usize, states: usize): void {
+export function packQueries(q: usize, stride: usize, rows: i32, headSize: i32, softmaxScale: f32, packed: usize, states: usize): void {
   const padded = (rows + 3) & ~3;
   const magic = v128.load(ROUND_MAGIC), magicBits = v128.load(ROUND_MAGIC_BITS);
   for (let row = 0; row < padded; row++) {
@@ -113,7 +113,7 @@ function packQueries(q: usize, stride: usize, rows: i32, headSize: i32, softmaxS
  * Fills FACTORS and returns what one unit of an integer P · V sum is worth: NaN where a scale is no number, so that it shows in the output
  * though integers cannot hold it.
  */
-function prepareFactors(keyScale: usize, keyMinimum: usize, valueScale: usize, keyCount: i32): f32 {
+export function prepareFactors(keyScale: usize, keyMinimum: usize, valueScale: usize, keyCount: i32): f32 {
   let largest: f32 = 0, spoiled: f32 = 0;
   for (let i: usize = 0; i < <usize>keyCount << 2; i += 4) {
     const scale = f32.load(valueScale + i);
@@ -133,7 +133,7 @@ function prepareFactors(keyScale: usize, keyMinimum: usize, valueScale: usize, k
 }
 
 /** SCORES: sums of a tile's query rows against a block of keys. */
-function scoreBlock(packed: usize, groups: i32, headSize: i32, keys: usize, keyCount: i32): void {
+export function scoreBlock(packed: usize, groups: i32, headSize: i32, keys: usize, keyCount: i32): void {
   const steps = headSize >> 2;
   const end = SCORES + (<usize>((keyCount + 7) & ~7) << 4);
   for (let scores = SCORES; scores < end; scores += 128) {

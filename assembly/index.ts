@@ -9,6 +9,15 @@ export { addLayerNorm, allFinite, unitRows } from './norm';
 export { addRowI16, loadRowI8 } from './rows';
 export { gemmF32, meanRows, rowDots } from './heads';
 
+/**
+ * Nobody outside calls these. What is called from one place alone is inlined there, and code that runs is never replaced: a first call would
+ * stay with the baseline compiler's code to its end, several times slower.
+ */
+export { packQueries, prepareFactors, scoreBlock } from './attention';
+export { storeKey, storeValue } from './key-value-store';
+export { quantizeGroup } from './quantize';
+export { weighHalves } from './softmax';
+
 /** First byte that the kernels' own constants do not use. */
 export function heapBase(): usize {
   return __heap_base;

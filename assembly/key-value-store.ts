@@ -27,7 +27,7 @@ export function storeKeysValues(
   }
 }
 
-function storeKey(source: usize, headSize: i32, key: i32, keys: usize, scaleOut: usize, minimumOut: usize): void {
+export function storeKey(source: usize, headSize: i32, key: i32, keys: usize, scaleOut: usize, minimumOut: usize): void {
   let low = v128.load(source), high = low;
   for (let i = 4; i < headSize; i += 4) {
     const value = v128.load(source + (<usize>i << 2));
@@ -48,7 +48,7 @@ function storeKey(source: usize, headSize: i32, key: i32, keys: usize, scaleOut:
   f32.store(minimumOut, minimum);
 }
 
-function storeValue(source: usize, headSize: i32, key: i32, keyCapacity: i32, values: usize, scaleOut: usize): void {
+export function storeValue(source: usize, headSize: i32, key: i32, keyCapacity: i32, values: usize, scaleOut: usize): void {
   let high = f32x4.abs(v128.load(source));
   for (let i = 4; i < headSize; i += 4) high = f32x4.max(high, f32x4.abs(v128.load(source + (<usize>i << 2))));
   const scale = maxLane(high) * <f32>(1.0 / 127.0);

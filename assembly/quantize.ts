@@ -47,7 +47,7 @@ function rowRange(x: usize, k: i32, rowScale: usize): void {
   f32.store(rowScale, sx > <f32>1e-30 ? <f32>1.0 / sx : 0, 8);
 }
 
-function quantizeGroup(x0: usize, x1: usize, x2: usize, x3: usize, k: i32, out: usize, rowScales: usize): void {
+export function quantizeGroup(x0: usize, x1: usize, x2: usize, x3: usize, k: i32, out: usize, rowScales: usize): void {
   const magic = v128.load(ROUND_MAGIC), magicBits = v128.load(ROUND_MAGIC_BITS);
   const middle0 = v128.load32_splat(rowScales, 4), inverse0 = v128.load32_splat(rowScales, 8);
   const middle1 = v128.load32_splat(rowScales, 20), inverse1 = v128.load32_splat(rowScales, 24);

@@ -7,6 +7,8 @@ export interface Progress {
    * @param count What else is counted, as `{ documents: 12 }`: shown with its own rate.
    */
   update(doneBytes: number, totalBytes: number, count?: Readonly<Record<string, number>>): void;
+  /** So many of the bytes that are done were there before: they do not count for the rate. */
+  skip(bytes: number): void;
   /** Leaves the last state standing on a line of its own. */
   end(): void;
 }
@@ -28,10 +30,14 @@ export function createProgress(
   const isTerminal = output.isTTY === true;
   let shownMs = startedMs;
   let state = '';
+  let skippedBytes = 0;
   return {
+    skip(bytes) {
+      skippedBytes += bytes;
+    },
     update(doneBytes, totalBytes, count = {}) {
       const nowMs = now();
-      state = describe(label, doneBytes, totalBytes, count, (nowMs - startedMs) / 1000, isTerminal);
+      state = describe(label, doneBytes, totalBytes, skippedBytes, count, (nowMs - startedMs) / 1000, isTerminal);
       if (nowMs - shownMs < (isTerminal ? REDRAW_MS : LINE_MS)) return;
       shownMs = nowMs;
       output.write(isTerminal ? `\r\x1b[K${state}` : `${state}\n`);
@@ -46,12 +52,13 @@ function describe(
   label: string,
   doneBytes: number,
   totalBytes: number,
+  skippedBytes: number,
   count: Readonly<Record<string, number>>,
   elapsedSeconds: number,
   withBar: boolean,
 ): string {
   const share = totalBytes > 0 ? doneBytes / totalBytes : 1;
-  const rate = elapsedSeconds > 0 ? doneBytes / elapsedSeconds : 0;
+  const rate = elapsedSeconds > 0 ? (doneBytes - skippedBytes) / elapsedSeconds : 0;
   const filled = Math.round(share * BAR_CELLS);
   const bar = withBar ? ` ${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)}` : '';
   const time =

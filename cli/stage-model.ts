@@ -8,6 +8,9 @@ import { UserError } from './user-error.ts';
 /** As `MODEL_DIRECTORY` of `src/worker.ts`. */
 const WHERE_THE_WORKER_LOOKS = 'model';
 
+/** Where `stageModel` puts a model. */
+export const stagedModel = (assets: string) => join(assets, WHERE_THE_WORKER_LOOKS);
+
 /**
  * Puts a model's files where the Worker finds them among its assets: hard links where the file system allows them, else copies. What the
  * manifest does not name stays outside.

@@ -48,6 +48,7 @@ export const pullCommand = defineCommand({
             isOurs: keep === undefined,
             conversion: { outDir: out, ...conversion },
             onProgress: progress.update,
+            onThere: progress.skip,
             signal,
           });
           progress.end();

@@ -21,8 +21,10 @@ import { type Patience, withPatience } from './patience.ts';
 export interface DownloadOptions {
   readonly patience: Patience;
   readonly signal: AbortSignal;
-  /** Called with the bytes that have come, or were there already. */
+  /** Called with each few bytes that have come; with less than 0 where they come anew. */
   readonly onBytes: (bytes: number) => void;
+  /** Called with bytes of the file that are there from an earlier call. */
+  readonly onThere: (bytes: number) => void;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function downloadFile(
   directory: string,
   options: DownloadOptions,
 ): Promise<void> {
-  const { patience, signal, onBytes } = options;
+  const { patience, signal, onBytes, onThere } = options;
   const part = partPath(directory, file);
   const fd = openSync(part, 'a+');
   try {
@@ -49,13 +51,13 @@ export async function downloadFile(
       onBytes(-done);
       done = 0;
     };
-    const take = (bytes: Uint8Array) => {
+    const take = (bytes: Uint8Array, onTaken = onBytes) => {
       hash.update(bytes);
       done += bytes.length;
-      onBytes(bytes.length);
+      onTaken(bytes.length);
     };
     if (fstatSync(fd).size > file.bytes) ftruncateSync(fd, 0);
-    for (const bytes of contentsOf(fd)) take(bytes);
+    for (const bytes of contentsOf(fd)) take(bytes, onThere);
 
     let etag: string | null = null;
     const attempt = async (attemptSignal: AbortSignal, stillAlive: () => void) => {

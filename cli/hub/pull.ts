@@ -29,6 +29,8 @@ export interface PullOptions {
   readonly conversion: Pick<ConvertOptions, 'outDir' | 'preset' | 'budgetBytes'>;
   /** Called before the first byte comes with those that are there, then with each. */
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+  /** Called with bytes that are there from an earlier call; they are among those done. */
+  readonly onThere?: (bytes: number) => void;
   readonly signal: AbortSignal;
   readonly patience?: Patience;
   readonly getDisk?: (path: string) => Disk;
@@ -52,18 +54,21 @@ export async function pullCheckpoint(options: PullOptions): Promise<string> {
 
   const totalBytes = sum(all);
   let doneBytes = 0;
+  const onBytes = (bytes: number) => {
+    doneBytes += bytes;
+    onProgress(doneBytes, totalBytes);
+  };
+  const onThere = (bytes: number) => {
+    options.onThere?.(bytes);
+    onBytes(bytes);
+  };
   const download = async (files: readonly HubFile[]) => {
     for (const file of files) {
       if (existsSync(join(directory, file.path))) continue;
-      const onBytes = (bytes: number) => {
-        doneBytes += bytes;
-        onProgress(doneBytes, totalBytes);
-      };
-      await downloadFile(repository, file, directory, { patience, signal, onBytes });
+      await downloadFile(repository, file, directory, { patience, signal, onBytes, onThere });
     }
   };
-  doneBytes = sum(all.filter(({ path }) => existsSync(join(directory, path))));
-  onProgress(doneBytes, totalBytes);
+  onThere(sum(all.filter(({ path }) => existsSync(join(directory, path)))));
   await download(small);
   const modelBytes = await planConversion(directory, repository.name, conversion);
   const missingBytes = sum(weights) - weights.reduce((bytes, file) => bytes + bytesThere(directory, file), 0);

@@ -21,9 +21,10 @@ export async function* check(): AsyncGenerator<Finding> {
     });
     if (made.status !== 0) throw new Error('scripts/make-checkpoint.ts failed');
     for (const rounding of ['nearest', 'calibrated'] as const) {
-      for (const quant of ['q8', 'q4']) {
+      for (const quant of rounding === 'nearest' ? ['q8', 'q4'] : ['q8', 'q4', 'auto']) {
         const started = performance.now();
         const options = ['--out', join(directory, 'model'), '--quant', quant, '--rounding', rounding];
+        if (quant === 'auto') options.push('--budget', '200MB');
         const { status, stderr } = spawnSync(
           process.execPath,
           ['--import', REPORT_MEMORY, 'cli/bin.js', 'model', 'convert', checkpoint, ...options],

@@ -23,6 +23,14 @@ describe('createProgress', () => {
     expect(written.at(-1)).toBe('\r\u001b[Kconvert ████████████████████████ 100 % of 100 MB, 5.00 MB/s, in 20 s\n');
   });
 
+  it('takes no credit for bytes that were there before', () => {
+    const { clock, written, progress } = fake(true);
+    progress.skip(40e6);
+    clock.ms = 10_000;
+    progress.update(60e6, 100e6);
+    expect(written.at(-1)).toContain('60 % of 100 MB, 2.00 MB/s, 20 s left');
+  });
+
   it('writes plain lines elsewhere, one in ten seconds and the last', () => {
     const { clock, written, progress } = fake(false);
     for (clock.ms = 1000; clock.ms <= 25_000; clock.ms += 1000) progress.update(clock.ms * 1000, 25e6);

@@ -20,8 +20,16 @@ export interface Finished {
 }
 
 /** Runs `m3edge ARGS` to its end. */
-export async function m3edge(args: readonly string[], input: string | Uint8Array = '', env = {}): Promise<Finished> {
-  const child = startM3edge(args, env);
+export const m3edge = (args: readonly string[], input: string | Uint8Array = '', env = {}): Promise<Finished> =>
+  run([...M3EDGE, ...args], input, env);
+
+/** Runs a command to its end. */
+export async function run(
+  command: readonly string[],
+  input: string | Uint8Array = '',
+  env: Record<string, string> = {},
+): Promise<Finished> {
+  const child = start(command, env);
   child.stdin!.on('error', () => {}); // it may end before it has read everything
   child.stdin!.end(input);
   const [[code], stdout, stderr] = await Promise.all([

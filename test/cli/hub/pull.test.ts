@@ -110,8 +110,14 @@ describe('pullCheckpoint', () => {
     await expect(pull({ signal: abort.signal, onProgress })).rejects.toThrow();
     expect(names().filter((name) => !NEEDED.includes(name))).toEqual([expect.stringContaining(PART)]);
     expect(names()).not.toContain(WEIGHTS);
-    await pull();
+    let thereBytes = 0;
+    await pull({
+      onThere: (bytes) => {
+        thereBytes += bytes;
+      },
+    });
     expectWhole();
+    expect(thereBytes).toBeGreaterThan(stopAt);
     expect(rangesOf(WEIGHTS)[1]).toMatch(/^bytes=\d{6,}-$/);
   });
 

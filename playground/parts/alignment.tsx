@@ -82,6 +82,6 @@ export function Alignment({ query, passage }: SidesProps) {
 
 /** A token that is worth looking at first. */
 function heaviest({ tokens, embedded }: Side): number {
-  const weights = tokens.map(({ id, row }) => (row === undefined ? -1 : (embedded.lexicalWeights!.get(id) ?? 0)));
-  return weights.indexOf(Math.max(...weights));
+  const weightOf = ({ id, row }: SeenToken) => (row === undefined ? -1 : (embedded.lexicalWeights!.get(id) ?? 0));
+  return tokens.reduce((best, token, index) => (weightOf(token) > weightOf(tokens[best]!) ? index : best), 0);
 }

@@ -1,3 +1,4 @@
+import type { M3edgeError } from '../../src/client/errors.ts';
 import { EXAMPLES } from '../examples.ts';
 import type { Run } from '../run.ts';
 import { MAX_TEXTS, type Settings } from '../settings.ts';
@@ -22,7 +23,7 @@ const BUSY = new Set<Run['state'] | undefined>(['asking', 'running']);
 export function Editor({ settings, run, onChange, onRun, onStop, onExample }: EditorProps) {
   const { texts, maxLength, truncate } = settings;
   const error = run?.error;
-  const blamed = Number(/^texts\[(\d+)\]/.exec(error?.param ?? '')?.[1] ?? Number.NaN);
+  const blamed = blamedText(error);
   const replace = (index: number, ...by: string[]) =>
     onChange({ texts: [...texts.slice(0, index), ...by, ...texts.slice(index + 1)].slice(0, MAX_TEXTS) });
   return (
@@ -122,6 +123,12 @@ export function Editor({ settings, run, onChange, onRun, onStop, onExample }: Ed
       )}
     </form>
   );
+}
+
+/** Which text an error is about: /encode and /estimate name it in `param`, /tokenize in its message; NaN where none is to blame. */
+function blamedText(error: M3edgeError | undefined): number {
+  const [, index] = /^(?:texts|inputs)\[(\d+)\]/.exec(error?.param ?? error?.message ?? '') ?? [];
+  return Number(index ?? Number.NaN);
 }
 
 /** Beside the status, which is read aloud: not each of 24 layers is. */

@@ -69,8 +69,8 @@ export function TokenStrip({ label, tokens, heatOf, describe, markOf, current, o
         })}
       </div>
       {tokens.length > shown && (
-        <button type="button" class="quiet" onClick={() => setShown(tokens.length)}>
-          Show all {tokens.length} tokens
+        <button type="button" class="quiet" onClick={() => setShown(shown + SHOWN_TOKENS)}>
+          Show more of {tokens.length} tokens
         </button>
       )}
     </>

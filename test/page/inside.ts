@@ -56,6 +56,30 @@ export function insideClaims(claim: Claim): void {
   );
 
   claim(
+    'takes a long text, of which it shows the beginning until it is asked for more',
+    async ({ page, open, scored, encode, ask }) => {
+      await open();
+      const long = 'The sky is blue. '.repeat(2000);
+      await page.getByRole('textbox', { name: 'Text 2' }).fill(long);
+      await encode();
+      await scored();
+      const all = (await ask('/tokenize', { inputs: long }))[0].length;
+      await page
+        .getByText(`512 tokens; ${all - 512} more were cut off`)
+        .first()
+        .waitFor();
+      const tokens = page.getByRole('toolbar', { name: 'Sparse weights of text 2' }).getByRole('button');
+      expect(await tokens.count()).toBe(600);
+      await page
+        .getByRole('button', { name: `Show more of ${all} tokens` })
+        .first()
+        .click();
+      expect(await tokens.count()).toBe(1200);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    },
+  );
+
+  claim(
     'says what was cut off, or shows the refusal beneath the text, in the service’s words',
     async ({ page, open, encode, ask, forgiveNetwork }) => {
       await open();

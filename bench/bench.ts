@@ -69,7 +69,7 @@ export async function runBenchmarks(options: BenchOptions = {}): Promise<Results
     say('layers');
     const layers = await measureLayers(workers, lengths);
     const parts = await measureParts(workers['wasm q8'], lengths);
-    const results = { dotPath, contention: contentionOf(passes), passes, layers, parts, gemm, peaks, firstCall };
+    const results = { dotPath, contention: contentionOf(layers), passes, layers, parts, gemm, peaks, firstCall };
     for (const line of suspicions(results)) note(line);
     return {
       date: new Date().toISOString().slice(0, 10),
@@ -227,9 +227,9 @@ async function measureFirstCalls(models: Server) {
   return { first: summarise(first), warm: summarise(warm) };
 }
 
-/** Passes that wait for nothing take on the wall what they take of the CPU, where nobody else works. */
-function contentionOf(passes: readonly TimesAt[]): number {
-  const times = passes.flatMap((at) => ENGINES.map((engine) => at.times[passName(engine, 'resident')]!));
+/** A layer waits for nothing: it takes on the wall what it takes of the CPU, where nobody else works. A pass waits for macrotasks. */
+function contentionOf(layers: readonly TimesAt[]): number {
+  const times = layers.flatMap((at) => Object.values(at.times));
   const excess = times.map(({ wall, cpu }) => (cpu ? wall.median / cpu.median - 1 : 0)).sort((a, b) => a - b);
   return excess[excess.length >> 1] ?? 0;
 }

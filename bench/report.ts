@@ -23,9 +23,9 @@ export function formatResults(results: Results): string {
 }
 
 function describeRun({ date, machine, runtimes, dotPath, contention, notes }: Results): string {
-  const busy = contention > 0.1 ? `, **contended**: passes took ${percent(contention)} longer than their CPU time` : '';
+  const busy = contention > 0.1 ? `, **contended**: layers took ${percent(contention)} longer than their CPU time` : '';
   const lines = [`${date}, ${machine}; ${runtimes}. Dot product: \`${dotPath}\`${busy}.`];
-  return [...lines, ...notes.map((line) => `- ${line}`)].join('\n');
+  return [...lines, ...(notes.length > 0 ? [notes.map((line) => `- ${line}`).join('\n')] : [])].join('\n\n');
 }
 
 function passNames({ passes }: Results): string[] {

@@ -9,7 +9,7 @@ export interface Results {
   readonly runtimes: string;
   /** The kernels' dot product on this CPU, the class that `kernels.md`'s figures are told apart by. */
   readonly dotPath: DotPath;
-  /** Time on the wall beyond CPU time in passes that wait for nothing: what others took of the machine. */
+  /** Time on the wall beyond CPU time in layers, which wait for nothing: what others took of the machine. */
   readonly contention: number;
   /** What was left out, and what looks wrong. */
   readonly notes: readonly string[];

@@ -35,3 +35,8 @@ export function chooseFiles({ name, files }: Pick<HubRepository, 'name' | 'files
   if (parts !== undefined && weights.length === 0) throw new UserError(`${name}: ${first.path} has no parts beside it`);
   return { small, weights: [first, ...weights] };
 }
+
+/** Names that a conversion would read, or prefer to others, where they lie in a checkpoint's directory. */
+export const isCheckpointFile = (name: string): boolean =>
+  /^(config\.json|tokenizer\.json|sentencepiece\.bpe\.model|(sparse|colbert)_linear\.pt)$/.test(name) ||
+  /^(model|pytorch_model)\b.*\.(safetensors|bin)(\.index\.json)?$/.test(name);

@@ -40,7 +40,7 @@ export async function downloadFile(
   options: DownloadOptions,
 ): Promise<void> {
   const { patience, signal, onBytes, onThere } = options;
-  const part = partPath(directory, file);
+  const part = join(directory, partName(file));
   const fd = openSync(part, 'a+');
   try {
     let hash = startHash(file);
@@ -97,7 +97,7 @@ export async function downloadFile(
 
 /** Bytes of a file that are on disk already, whole or in part. */
 export function bytesThere(directory: string, file: HubFile): number {
-  const path = [join(directory, file.path), partPath(directory, file)].find(existsSync);
+  const path = [join(directory, file.path), join(directory, partName(file))].find(existsSync);
   const bytes = path === undefined ? 0 : statSync(path).size;
   return bytes > file.bytes ? 0 : bytes;
 }
@@ -115,8 +115,8 @@ export function isWhole(path: string, file: HubFile): boolean {
   }
 }
 
-const partPath = (directory: string, { path, digest }: HubFile) =>
-  join(directory, `.${path}.${digest.hex.slice(0, 16)}.part`);
+/** What has come of a file so far. */
+export const partName = ({ path, digest }: HubFile) => `.${path}.${digest.hex.slice(0, 16)}.part`;
 
 function startHash({ digest, bytes }: HubFile): Hash {
   return digest.kind === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${bytes}\0`);

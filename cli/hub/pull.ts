@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expectedFiles, type ModelShape } from '../../src/format/expected-files.ts';
 import { planMixedTypes } from '../calibrate/mixed.ts';
@@ -10,8 +10,8 @@ import { openHeads, openTokenizer } from '../convert/open-checkpoint.ts';
 import { buildTokenizer } from '../convert/tokenizer.ts';
 import { UserError } from '../user-error.ts';
 import type { HubAccess } from './access.ts';
-import { chooseFiles } from './choose-files.ts';
-import { bytesThere, downloadFile, isWhole } from './download.ts';
+import { chooseFiles, isCheckpointFile } from './choose-files.ts';
+import { bytesThere, downloadFile, isWhole, partName } from './download.ts';
 import { checkFreeSpace, type Disk, diskAt } from './free-space.ts';
 import { type HubFile, openRepository } from './hub.ts';
 import { PATIENCE, type Patience } from './patience.ts';
@@ -23,7 +23,7 @@ export interface PullOptions {
   readonly revision: string;
   /** Where the checkpoint's files are put. */
   readonly directory: string;
-  /** Whether nobody else keeps files there: what is not the Hub's is then replaced. */
+  /** Whether nobody else keeps files there: what is not the Hub's is then removed. */
   readonly isOurs: boolean;
   /** What will be made of it: refused before the weights come where that cannot be. */
   readonly conversion: Pick<ConvertOptions, 'outDir' | 'preset' | 'budgetBytes'>;
@@ -83,14 +83,22 @@ export async function pullCheckpoint(options: PullOptions): Promise<string> {
   return repository.commit;
 }
 
-/** Files of these names that are not the Hub's. @throws UserError naming one in a directory of the user's. */
+/**
+ * Whatever the conversion could take for one of these files: another revision's, or another repository's weights in a format that it prefers. Ours is
+ * cleared of everything else.
+ *
+ * @throws UserError naming one in a directory of the user's.
+ */
 function dropForeign(directory: string, files: readonly HubFile[], isOurs: boolean): void {
-  for (const file of files) {
-    const path = join(directory, file.path);
-    if (!existsSync(path) || isWhole(path, file)) continue;
-    if (!isOurs)
+  const chosen = new Map(files.map((file) => [file.path, file]));
+  const parts = new Set(files.map(partName));
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    const file = chosen.get(name);
+    if (parts.has(name) || (file !== undefined && isWhole(path, file))) continue;
+    if (isOurs) rmSync(path, { recursive: true });
+    else if (isCheckpointFile(name))
       throw new UserError(`${path}: there already, and not the Hub's; remove it, or keep the files elsewhere`);
-    rmSync(path);
   }
 }
 

@@ -237,6 +237,19 @@ describe('pullCheckpoint', () => {
     expectWhole();
   });
 
+  it('does not let the converter take weights of another repository that lie there in a format it prefers', async () => {
+    const bin = 'pytorch_model.bin';
+    hub.files.set(bin, hub.files.get(WEIGHTS)!);
+    hub.files.delete(WEIGHTS);
+    mkdirSync(directory);
+    writeFileSync(join(directory, WEIGHTS), 'of another model');
+    writeFileSync(join(directory, 'notes.txt'), 'mine');
+    await expect(pull({ isOurs: false })).rejects.toThrow(/model\.safetensors: there already, and not the Hub's/);
+    expect(names()).toEqual([WEIGHTS, 'notes.txt']);
+    await pull();
+    expect(names()).toEqual(['colbert_linear.pt', 'config.json', bin, 'sparse_linear.pt', 'tokenizer.json']);
+  });
+
   it('follows neither a redirect out of HTTP nor one redirect after another', async () => {
     hub.redirect = 'file:///etc/passwd';
     await expect(pull()).rejects.toThrow(/redirects to "file:.*not followed/);

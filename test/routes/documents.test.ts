@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createAccess } from '../../src/auth/access.ts';
 import type { ApiKey, Role } from '../../src/auth/api-keys.ts';
-import { contentHash } from '../../src/documents/document-store.ts';
+import type { Database, Statement } from '../../src/documents/database.ts';
+import { BATCH_BYTES, contentHash } from '../../src/documents/document-store.ts';
 import type { Hint } from '../../src/documents/hints.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { appUnderTest } from '../support/call-app.ts';
@@ -253,12 +254,66 @@ describe('an import', () => {
     expect((await ann('GET', '/documents/a')).json.text).toBe('雨');
   });
 
+  it('of 100,000 documents never reads more than a batch ahead of what is stored', async () => {
+    const { send, stored } = bareStand();
+    const line = (i: number) => {
+      const number = String(i).padStart(6, '0'); // all lines are of one length
+      return new TextEncoder().encode(`${JSON.stringify({ id: number, text: `${number} ${'word '.repeat(40)}` })}\n`);
+    };
+    let [sent, sentBytes, aheadBytes] = [0, 0, 0];
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          const bytes = line(sent++);
+          controller.enqueue(bytes);
+          sentBytes += bytes.length;
+          aheadBytes = Math.max(aheadBytes, sentBytes - stored() * line(0).length);
+          if (sent === 100_000) controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const { json } = await send('POST', '/documents', body, lines);
+    expect(json).toEqual({ lines: 100_000, changed: 100_000, refused: 0, errors: [] });
+    expect(aheadBytes).toBeLessThan(1.1 * BATCH_BYTES);
+  });
+
   it('is refused in another media type, and without a body', async () => {
     const { ann } = stand();
     expect((await ann('POST', '/documents', '{}')).status).toBe(415);
     expect((await ann('POST', '/documents', '', lines)).status).toBe(200);
   });
 });
+
+/** A database that stores nothing and says it has. */
+function bareStand() {
+  let documents = 0;
+  const database: Database = {
+    prepare: (sql) => {
+      const statement: Statement = {
+        bind: (json) => Object.assign(prepared(sql), { json }),
+        all: async () => ({ results: [], meta: { changes: 0 } }),
+        first: async () => null,
+      };
+      return statement;
+    },
+    async batch(statements) {
+      const json = (statements[1] as unknown as { json: string }).json;
+      const results = (JSON.parse(json) as unknown[]).map((_, i) => ({ key: i }) as never);
+      documents += results.length;
+      return [
+        { results: [], meta: { changes: 0 } },
+        { results, meta: { changes: 0 } },
+      ];
+    },
+  };
+  const prepared = (sql: string) => database.prepare(sql);
+  const deps = { ...documentDeps(fakeEmbedder()), database };
+  const { send } = appUnderTest(undefined, { ...deps, access: createAccess({ keys: [], anonymous: 'admin' }) });
+  const ask = (method: string, path: string, body: ReadableStream, headers: Record<string, string>) =>
+    send(path, { method, headers, body, duplex: 'half' });
+  return { send: ask, stored: () => documents };
+}
 
 type Ask = ReturnType<ReturnType<typeof stand>['as']>;
 const exportOf = (ask: Ask) => ask('GET', '/documents', undefined, { accept: 'application/x-ndjson' });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -48,6 +48,8 @@ export interface DocumentServer {
   json(method: string, path: string, body?: unknown): Promise<any>;
   import(lines: string | ReadableStream<Uint8Array>): Promise<{ lines: number; changed: number; refused: number }>;
   output(): string;
+  /** CPU time of its workerd processes so far, and what they hold in memory. */
+  usage(): { readonly cpuMs: number; readonly residentBytes: number };
   /** Ends the whole process group at once, by SIGKILL. */
   kill(): Promise<void>;
 }
@@ -59,13 +61,14 @@ const LEASE_SECONDS = 2;
 export async function startDocumentServer(
   { directory }: DocumentState,
   assets: string,
-  vars: readonly string[] = [],
+  { vars = [], config }: { readonly vars?: readonly string[]; readonly config?: string } = {},
 ): Promise<DocumentServer> {
   const port = await freePort();
   const variables = ['ALLOW_ANONYMOUS:admin', 'ACCESS_LOG:off', `REEMBED_LEASE_SECONDS:${LEASE_SECONDS}`, ...vars];
   const options = [
     ...['--port', String(port), '--inspector-port', '0', '--env', '', '--show-interactive-dev-session=false'],
     ...['--assets', assets, '--persist-to', join(directory, 'state')],
+    ...(config ? ['--config', config] : []),
     ...variables.flatMap((variable) => ['--var', variable]),
   ];
   const server = spawn(process.execPath, [findWrangler(), 'dev', ...options], {
@@ -88,6 +91,7 @@ export async function startDocumentServer(
     url,
     kill,
     output: () => output,
+    usage: () => usageOf(server.pid!),
     async tick() {
       await (await fetch(`${url}/cdn-cgi/handler/scheduled`)).text();
     },
@@ -108,6 +112,32 @@ export async function startDocumentServer(
       return (await response.json()) as { lines: number; changed: number; refused: number };
     },
   };
+}
+
+/** Of clock ticks, a hundred a second on Linux. */
+const TICK_MS = 10;
+const PAGE_BYTES = 4096;
+
+/** Of the workerd processes of a group, by Linux's /proc. */
+function usageOf(group: number) {
+  let [ticks, pages] = [0, 0];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const stat = readIfThere(`/proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third on: man proc_pid_stat
+    if (!stat.includes('(workerd)') || Number(fields[2]) !== group) continue;
+    ticks += Number(fields[11]) + Number(fields[12]);
+    pages += Number(fields[21]);
+  }
+  return { cpuMs: TICK_MS * ticks, residentBytes: PAGE_BYTES * pages };
+}
+
+/** A process may have ended meanwhile. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 async function killGroup(server: ChildProcess): Promise<void> {

@@ -66,8 +66,12 @@ export interface Encoder {
   plan(textTokens: readonly number[]): MemoryPlan;
 }
 
-/** Work between two chances for shards to arrive: a few milliseconds. */
-const PACE_OPERATIONS = 2 ** 28;
+/**
+ * Work between two chances for others to proceed, in operations: some 8 ms of it while a layer is being read, else some 30. Only a timer lets input in, and
+ * workerd's take 1.1 ms at least, in which nothing is computed; a message or a stream of one's own takes less, and lets nothing in.
+ */
+const PACE_READING = 2 ** 31;
+const PACE_RESIDENT = 2 ** 33;
 
 /** Reads the model's shards through `shards` and streams its encoder layers through the kernel's memory. */
 export function createEncoder(deps: EncoderDeps): Encoder {
@@ -112,7 +116,7 @@ export function createEncoder(deps: EncoderDeps): Encoder {
       let operations = 0;
       const pace: Pace = (done) => {
         operations += done;
-        if (operations < PACE_OPERATIONS) return undefined;
+        if (operations < (stream.isReading() ? PACE_READING : PACE_RESIDENT)) return undefined;
         operations = 0;
         return wait(0).then(ensureOwner);
       };

@@ -5,6 +5,8 @@ export interface LayerStream {
   ready(layer: number): Promise<{ readonly slot: number; readonly resident: boolean }>;
   /** The layer has been computed: its slot may be overwritten. */
   done(layer: number): void;
+  /** Whether a layer is being read. */
+  isReading(): boolean;
   /** Stops every read that is still under way. */
   close(): void;
 }
@@ -68,6 +70,7 @@ export function createLayerStream(
       reads.delete(layer);
       pump();
     },
+    isReading: () => underWay > 0,
     close: () => abort.abort(),
   };
 }

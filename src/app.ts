@@ -13,6 +13,7 @@ import { opsRoutes } from './routes/ops.ts';
 import { pageRoutes } from './routes/page.ts';
 import { reembedRoutes } from './routes/reembed.ts';
 import { rerankRoutes } from './routes/rerank.ts';
+import { searchRoutes } from './routes/search.ts';
 import { teiRoutes } from './routes/tei.ts';
 import { workersAiRoutes } from './routes/workers-ai.ts';
 
@@ -32,6 +33,7 @@ export function createApp(deps: RouteDeps): Hono<AppEnv> {
   app.route('/', pageRoutes(deps));
   app.route('/', opsRoutes(deps, metrics));
   const dialects = [nativeRoutes, openAiRoutes, teiRoutes, rerankRoutes, workersAiRoutes];
-  for (const routes of [...dialects, documentRoutes, reembedRoutes, docsRoutes]) app.route('/', routes(deps));
+  for (const routes of [...dialects, documentRoutes, searchRoutes, reembedRoutes, docsRoutes])
+    app.route('/', routes(deps));
   return app;
 }

@@ -9,6 +9,7 @@ import { type Database, openDatabase } from './documents/database.ts';
 import type { HintQueue } from './documents/hints.ts';
 import type { Reembedding } from './documents/reembedding.ts';
 import { type ObjectBucket, r2Sink } from './documents/sinks/r2-sink.ts';
+import { type QueriedIndex, vectorizeNearest } from './documents/sinks/vectorize-nearest.ts';
 import { type VectorizeIndex, vectorizeSink } from './documents/sinks/vectorize-sink.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import type { LayerRunner } from './engine/layer-runner.ts';
@@ -34,7 +35,7 @@ type WorkerEnv = Omit<Env, keyof AccessBindings | keyof DocumentBindings> &
 interface DocumentBindings {
   readonly DOCUMENTS?: Database;
   readonly DOCUMENT_QUEUE?: HintQueue;
-  readonly VECTORIZE?: VectorizeIndex;
+  readonly VECTORIZE?: VectorizeIndex & QueriedIndex;
   readonly VECTOR_FILES?: ObjectBucket;
   readonly REEMBED_LEASE_SECONDS?: number;
   readonly DOCUMENT_COLBERT?: string;
@@ -135,6 +136,7 @@ export function createWorker(createLayers?: (architecture: Architecture) => Laye
       answers: answersOf(env),
       database: databaseOf(env),
       reembedding: openReembedding(env),
+      nearest: env.VECTORIZE && vectorizeNearest(env.VECTORIZE),
       waitUntil,
       readPage: (name) => env.ASSETS.fetch(`https://assets.invalid/page/${name}`), // as cli/stage-page.ts puts them there
       corsOrigins: (env.CORS_ORIGINS ?? '*').split(/[ ,]+/).filter((origin) => origin !== ''),

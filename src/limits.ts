@@ -25,6 +25,10 @@ export const LIMITS = {
   answerBytes: 32 * MiB,
   /** UTF-16 units of one text; tokenising stops at the token limit, this bounds what is looked at at all. */
   textUnits: 1024 * KiB,
+  /** Results of one search, and documents that it scores by ColBERT. */
+  maxFound: 100,
+  /** Documents whose vectors one search reads: of BGE-M3 some 60 MB, of which 2 are held at once. */
+  maxCandidates: 10_000,
   /** Text and metadata of a stored document: a row of D1 has 2 MB, and SQL needs room beside it. */
   documentBytes: 1024 * KiB,
   /** Shard files stay below the 25 MiB that a static asset may have. */

@@ -12,8 +12,12 @@ export interface SearchScope {
 
 export type Filter = Readonly<Record<string, string | number | boolean | null>>;
 
-/** Of the document `d`, with the filter as ?4. To JSON 1 and 1.0 are equal, 1 and true are not. */
-const PASSES_FILTER = `NOT EXISTS (SELECT 1 FROM json_each(?4) f WHERE NOT EXISTS (
+/**
+ * Whether the document `d` has what the filter wants. To JSON 1 and 1.0 are equal, 1 and true are not.
+ *
+ * @param parameter Its place in the statement.
+ */
+const passesFilter = (parameter: string) => `NOT EXISTS (SELECT 1 FROM json_each(${parameter}) f WHERE NOT EXISTS (
   SELECT 1 FROM json_each(d.metadata) m WHERE m.key = f.key AND m.atom IS f.atom
   AND replace(m.type, 'real', 'integer') = replace(f.type, 'real', 'integer')))`;
 
@@ -29,19 +33,19 @@ export function lexicalCandidates(
   count: number,
 ): Promise<number[]> {
   // The query's tokens come first, so that each is one walk through its documents.
-  const sql = `SELECT p.document FROM json_each(?5) q
+  const sql = `SELECT p.document FROM json_each(?4) q
     CROSS JOIN postings p ON p.set_id = ?1 AND p.tenant = ?2 AND p.token = CAST(q.key AS INTEGER)
-    ${filter ? `JOIN documents d ON d.key = p.document AND ${PASSES_FILTER}` : ''}
+    ${filter ? `JOIN documents d ON d.key = p.document AND ${passesFilter('?5')}` : ''}
     GROUP BY p.document ORDER BY sum(p.weight * q.value) DESC, p.document LIMIT ?3`;
   const query = JSON.stringify(Object.fromEntries(weights));
-  return keys(db, sql, set.id, tenant, count, JSON.stringify(filter ?? {}), query);
+  return keys(db, sql, set.id, tenant, count, query, ...printed(filter));
 }
 
 /** The first documents that have vectors, whatever they say. @returns Keys, in the order of ids. */
 export function firstDocuments(db: Database, { set, tenant, filter }: SearchScope, count: number): Promise<number[]> {
   const sql = `SELECT v.document FROM documents d JOIN vectors v ON v.set_id = ?1 AND v.document = d.key
-    WHERE d.tenant = ?2 ${filter ? `AND ${PASSES_FILTER}` : 'AND ?4'} ORDER BY d.id LIMIT ?3`;
-  return keys(db, sql, set.id, tenant, count, JSON.stringify(filter ?? 1));
+    WHERE d.tenant = ?2 ${filter ? `AND ${passesFilter('?4')}` : ''} ORDER BY d.id LIMIT ?3`;
+  return keys(db, sql, set.id, tenant, count, ...printed(filter));
 }
 
 /** Those of `documents` that are the tenant's and pass the filter. */
@@ -50,10 +54,12 @@ export function allowedDocuments(
   { tenant, filter }: SearchScope,
   documents: readonly number[],
 ): Promise<number[]> {
-  const sql = `SELECT d.key AS document FROM documents d
-    WHERE d.key IN (SELECT value FROM json_each(?1)) AND d.tenant = ?2 AND ?3 AND ${PASSES_FILTER}`;
-  return keys(db, sql, JSON.stringify(documents), tenant, 1, JSON.stringify(filter ?? {}));
+  const sql = `SELECT d.key AS document FROM documents d WHERE d.key IN (SELECT value FROM json_each(?1)) AND d.tenant = ?2
+    ${filter ? `AND ${passesFilter('?3')}` : ''}`;
+  return keys(db, sql, JSON.stringify(documents), tenant, ...printed(filter));
 }
+
+const printed = (filter: Filter | undefined): string[] => (filter ? [JSON.stringify(filter)] : []);
 
 async function keys(db: Database, sql: string, ...values: SqlValue[]): Promise<number[]> {
   const { results } = await statement(db, sql, ...values).all<{ document: number }>();

@@ -4,6 +4,7 @@ import { DEFAULT_MODE_WEIGHTS, type ModeWeights, type PairScores } from '../scor
 import type { Filter } from './candidates.ts';
 import type { Database } from './database.ts';
 import { type FoundDocument, readBeginnings, readFound } from './found-documents.ts';
+import type { NearestSource } from './nearest.ts';
 import { rescore } from './rescore.ts';
 import { bestHits, type Hit, searchDocuments } from './search.ts';
 import { findTenant, servingSet, type VectorSet } from './stored-vectors.ts';
@@ -14,12 +15,9 @@ export interface StoreDeps {
   readonly embedder: Embedder;
   /** The tenant's name. */
   readonly tenant: string;
-  /** Where dense vectors of all documents are; absent: nowhere but in the database. */
+  /** Absent: dense vectors are nowhere but in the database. */
   readonly nearest?: NearestSource | undefined;
 }
-
-/** Keys of documents near a vector, the nearest first; some of them may have gone. */
-export type NearestSource = (dense: Float32Array, tenant: string, set: VectorSet) => Promise<readonly number[]>;
 
 export interface StoreQuery {
   readonly query: string;

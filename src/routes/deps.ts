@@ -1,6 +1,7 @@
 import type { AnswerStore } from '../answer-cache.ts';
 import type { Access, Caller } from '../auth/access.ts';
 import type { Database } from '../documents/database.ts';
+import type { NearestSource } from '../documents/nearest.ts';
 import type { Reembedding } from '../documents/reembedding.ts';
 import type { Embedder } from '../embedder.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -22,6 +23,8 @@ export interface RouteDeps {
   readonly database?: Database | undefined;
   /** What keeps the documents embedded; there where `database` is. */
   readonly reembedding?: Reembedding | undefined;
+  /** Absent: dense vectors are nowhere but in the database. */
+  readonly nearest?: NearestSource | undefined;
   /** Keeps a request alive until work behind its answer is done. */
   readonly waitUntil?: ((work: Promise<unknown>) => void) | undefined;
   /** A file of the page by its name, '' for the page itself; an answer that is not ok where it was not staged. Absent: there is no page. */

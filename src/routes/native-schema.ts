@@ -73,7 +73,7 @@ export const ScoreRequest = v.strictObject({
   truncate: v.optional(v.boolean(), false),
 });
 
-const fingerprint = described(
+export const fingerprint = described(
   v.string(),
   'Of the model, tokenizer and arithmetic: vectors of two must not be compared',
 );

@@ -7,6 +7,7 @@ import { embeddings, models } from './openai-schema.ts';
 import { type Operation, TAGS } from './operation.ts';
 import { health, info, metrics } from './ops-schema.ts';
 import { rerank, rerankV2 } from './rerank-schema.ts';
+import { search } from './search-schema.ts';
 import { decode, embed, embedAll, embedSparse, similarity, tokenize } from './tei-schema.ts';
 import { runAi } from './workers-ai-schema.ts';
 
@@ -31,6 +32,7 @@ export const OPERATIONS: readonly Operation[] = [
   listStored,
   importMany,
   deleteOne,
+  search,
   reembed,
   reembedStatus,
   info,

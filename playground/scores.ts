@@ -34,6 +34,8 @@ export const printed = (value: number): number => shortestFloat32(Math.fround(va
 
 /** Milliseconds of arithmetic between two chances for the page to answer its reader. */
 const SLICE_MS = 12;
+/** Of floats in one ColBERT score, some ten milliseconds. */
+const UNPAUSED_PRODUCTS = 10e6;
 
 /**
  * All pairs, by the service's own code and hence to the same bits; `onScores` is told of the matrix as it fills.
@@ -46,7 +48,6 @@ export async function scoreAll(
   signal: AbortSignal,
 ): Promise<void> {
   const matrix: (Scores | undefined)[][] = embedded.map(() => embedded.map(() => undefined));
-  const passages = embedded.map((text) => flat(text.colbert!));
   let sliceEndsMs = performance.now() + SLICE_MS;
   const pause = async () => {
     if (performance.now() < sliceEndsMs) return;
@@ -56,21 +57,36 @@ export async function scoreAll(
   };
   for (const [q, query] of embedded.entries()) {
     for (const [p, passage] of embedded.entries()) {
-      // Row by row, which adds up to the same as `maxSim` of all: 8,192 tokens with as many take a minute.
-      let sum = 0;
-      for (const row of query.colbert!) {
-        sum += maxSim(row, passages[p]!, row.length);
-        await pause();
-      }
       matrix[q]![p] = {
         dense: denseScore(query.dense!, passage.dense!),
         sparse: lexicalScore(query.lexicalWeights!, passage.lexicalWeights!),
-        colbert: query.colbert!.length === 0 ? 0 : sum / query.colbert!.length,
+        colbert: await colbertScore(query.colbert!, passage.colbert!, pause),
       };
+      await pause();
     }
     onScores(matrix.map((row) => [...row]));
   }
 }
+
+/** The same bits as `maxSim`, with pauses where it would take long: 8,192 tokens with as many take a minute. */
+async function colbertScore(
+  query: readonly Float32Array[],
+  passage: readonly Float32Array[],
+  pause: () => Promise<void>,
+): Promise<number> {
+  const width = query[0]?.length ?? 0;
+  if (query.length * passage.length * width <= UNPAUSED_PRODUCTS) return maxSim(flat(query), flat(passage), width);
+  let sum = 0;
+  for (const row of query) {
+    sum += bestDot(row, passage);
+    await pause();
+  }
+  return sum / query.length;
+}
+
+/** How close the closest row comes. */
+export const bestDot = (row: Float32Array, rows: readonly Float32Array[]): number =>
+  rows.reduce((best, other) => Math.max(best, denseScore(row, other)), Number.NEGATIVE_INFINITY);
 
 export function flat(rows: readonly Float32Array[]): Float32Array {
   const width = rows[0]?.length ?? 0;

@@ -22,8 +22,8 @@ export interface SeenToken {
 export function seenTokens(tokens: readonly Token[], seen: number): SeenToken[] {
   return tokens.map(({ id, text, special, start, stop }, index) => {
     const next = tokens[index + 1];
-    // The mark of a word's beginning is said to come from the letter behind it where there is no space.
-    const isMark = !special && start === next?.start && stop === next?.stop;
+    // The mark of a word's beginning that is put before a text is said to come from its first letter.
+    const isMark = index === 1 && start === 0 && next?.start === 0 && stop! <= next.stop!;
     const isLast = index === tokens.length - 1;
     const isCut = !isLast && index >= seen - 1;
     return {

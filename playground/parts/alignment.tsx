@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
-import { maxSim } from '../../src/scoring/scoring.ts';
+import { denseScore } from '../../src/scoring/scoring.ts';
 import { positionIn, rangeOf } from '../heat.ts';
-import { flat, printed } from '../scores.ts';
+import { bestDot, printed } from '../scores.ts';
 import type { SeenToken } from '../tokens.ts';
 import { type Side, type SidesProps, SideTitle } from './sparse-weights.tsx';
 import { pieceText, TokenStrip } from './token-strip.tsx';
@@ -11,13 +11,10 @@ export function Alignment({ query, passage }: SidesProps) {
   const [current, setCurrent] = useState(() => heaviest(query));
   const rows = passage.embedded.colbert!;
   /** Of each query token that has a row: its best match. */
-  const best = useMemo(() => {
-    const whole = flat(rows);
-    return query.embedded.colbert!.map((row) => maxSim(row, whole, row.length));
-  }, [query, rows]);
+  const best = useMemo(() => query.embedded.colbert!.map((row) => bestDot(row, rows)), [query, rows]);
   const token = query.tokens[current];
   const row = token?.row === undefined ? undefined : query.embedded.colbert![token.row];
-  const similarities = useMemo(() => rows.map((other) => (row ? maxSim(row, other, row.length) : 0)), [rows, row]);
+  const similarities = useMemo(() => rows.map((other) => (row ? denseScore(row, other) : 0)), [rows, row]);
 
   const bestRow = row ? similarities.indexOf(Math.max(...similarities)) : -1;
   const range = rangeOf(row ? [...similarities, ...best] : best);

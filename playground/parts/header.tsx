@@ -48,10 +48,10 @@ export function Header({ info: { answer, error }, apiKey, onKey, refusal }: Head
       </div>
       {keyError && <Problem error={keyError} id="key-problem" />}
       {error && !isRefusal(error) && <Problem error={error} />}
-      {answer?.demo && (
+      {answer?.notice && (
         <p class="demo">
-          This is the demo model: <b>it knows words, not meaning.</b> Texts that share words are close; synonyms and
-          translations are not.
+          This is the demo model: <b>it {answer.notice}</b>. Texts that share words are close; synonyms and translations
+          are not.
         </p>
       )}
     </header>

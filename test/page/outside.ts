@@ -43,7 +43,7 @@ export function outsideClaims(claim: Claim): void {
       expect(info.fidelity).toBe(null);
       expect(await fact('Fidelity')).toContain('there is no float32 model');
       expect(info.demo).toBe(true);
-      await page.getByText('it knows words, not meaning').waitFor();
+      await page.getByText(`it ${info.notice}`).waitFor();
     },
   );
 

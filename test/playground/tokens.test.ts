@@ -17,9 +17,12 @@ describe('seenTokens', () => {
     expect(cut.map(({ isCut }) => isCut)).toEqual([false, false, true, true, false]);
   });
 
-  it('shows the mark of a word’s beginning as a space where it is said to come from the letter behind it', () => {
-    const [, mark, letter] = seenTokens([special(0), word(4, 0), word(10, 0), special(2)], 4);
-    expect([mark!.text, letter!.text]).toEqual([' ', 'w10']);
+  it('shows the mark that is put before a text as a space, though it is said to come from the first letter', () => {
+    const long = { ...word(10, 0), stop: 6 };
+    const texts = (tokens: Parameters<typeof seenTokens>[0]) =>
+      seenTokens(tokens, tokens.length).map(({ text }) => text);
+    expect(texts([special(0), word(4, 0), long, special(2)])).toEqual(['', ' ', 'w10', '']);
+    expect(texts([special(0), word(9, 0), word(4, 2), { ...long, start: 2 }, special(2)])).toContain('w4');
   });
 });
 

@@ -28,8 +28,8 @@ export function createCalibrator(
   encoder: Checkpoint,
   architecture: Architecture,
   ids: readonly Uint32Array[],
+  kernel: FloatKernel = createFloatKernel(),
 ): Required<Rounding> {
-  const kernel = createFloatKernel();
   const tokens = ids.reduce((sum, { length }) => sum + length, 0);
   /** Rows of a stream. */
   const rows = Math.ceil(tokens / 4) * 4;

@@ -16,14 +16,25 @@ export type Sensitivities = readonly Readonly<Record<LinearName, number>>[];
  * What each linear layer would do to the output of its encoder layer if it alone had 4 bits, all before it being as in the checkpoint.
  *
  * @param ids Calibration texts, at least one, `<s>` and `</s>` included.
+ * @param kernel Its memory is as it was afterwards.
  */
 export function measureSensitivities(
   encoder: Checkpoint,
   architecture: Architecture,
   ids: readonly Uint32Array[],
   onLayer: (done: number) => void = () => {},
+  kernel: FloatKernel = createFloatKernel(),
 ): Sensitivities {
-  const kernel = createFloatKernel();
+  return kernel.scope(() => measureLayers(kernel, encoder, architecture, ids, onLayer));
+}
+
+function measureLayers(
+  kernel: FloatKernel,
+  encoder: Checkpoint,
+  architecture: Architecture,
+  ids: readonly Uint32Array[],
+  onLayer: (done: number) => void,
+): Sensitivities {
   const texts = rowsOf(ids);
   const { hiddenSize, layerCount } = architecture;
   const hidden = kernel.matrix(

@@ -17,6 +17,7 @@ import { tokenizeTexts } from '../calibrate/tokenize.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openCheckpointDirectory } from '../checkpoint/directory.ts';
 import { parseEncoderConfig } from '../checkpoint/encoder-config.ts';
+import { createFloatKernel, type FloatKernel } from '../float/kernel.ts';
 import type { FloatModel } from '../float/reference.ts';
 import { fromSystemError, UserError } from '../user-error.ts';
 import {
@@ -150,9 +151,10 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Manife
       tokenizer: openTokenizer(directory, config, options.buildTokenizer ?? buildTokenizer),
     };
     const ids = options.calibrationTexts && calibrationIds(sources, options.calibrationTexts);
-    const precision = options.preset === 'auto' ? choosePrecision(sources, ids, options) : options.preset;
+    const kernel = createFloatKernel(); // one for both, as its memory grows and never shrinks
+    const precision = options.preset === 'auto' ? choosePrecision(kernel, sources, ids, options) : options.preset;
     planModel(sources.architecture, precision); // refuses what cannot be served before anything is written
-    const rounding = ids && createCalibrator(sources.encoder, sources.architecture, ids);
+    const rounding = ids && createCalibrator(sources.encoder, sources.architecture, ids, kernel);
     const writer = createModelWriter(options.outDir);
     try {
       return await writeModel(writer, { ...sources, rounding }, precision, model, (...bytes) => {
@@ -173,6 +175,7 @@ const calibrationIds = ({ architecture, tokenizer }: ModelSources, texts: readon
   tokenizeTexts(tokenizer.bytes, texts, architecture.maxTokens);
 
 function choosePrecision(
+  kernel: FloatKernel,
   { encoder, architecture }: ModelSources,
   ids: readonly Uint32Array[] | undefined,
   { budgetBytes, onMeasured, signal }: ConvertOptions,
@@ -180,10 +183,11 @@ function choosePrecision(
   if (ids === undefined || budgetBytes === undefined)
     throw new UserError('--quant auto: needs --budget SIZE, and --rounding calibrated');
   planMixedTypes(architecture, [], budgetBytes); // refuses a budget that is too small before the long part
-  const sensitivities = measureSensitivities(encoder, architecture, ids, (layers) => {
+  const onLayer = (layers: number) => {
     signal?.throwIfAborted();
     onMeasured?.(layers);
-  });
+  };
+  const sensitivities = measureSensitivities(encoder, architecture, ids, onLayer, kernel);
   return planMixedTypes(architecture, sensitivities, budgetBytes);
 }
 

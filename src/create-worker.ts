@@ -32,7 +32,7 @@ type WorkerEnv = Omit<Env, keyof AccessBindings | keyof DocumentBindings> &
   DocumentBindings & { readonly MODELS?: R2Bucket };
 
 /** Without DOCUMENTS the others have no effect. */
-interface DocumentBindings {
+export interface DocumentBindings {
   readonly DOCUMENTS?: Database;
   readonly DOCUMENT_QUEUE?: HintQueue;
   readonly VECTORIZE?: VectorizeIndex & QueriedIndex;

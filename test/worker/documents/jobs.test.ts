@@ -124,6 +124,19 @@ describe('fault C30: a message that comes twice', () => {
 });
 
 describe('fault C31: a text that changes while it is embedded', () => {
+  it('is not written, not even until the new one is embedded', async () => {
+    const stand = jobStand({
+      beforeTexts: async ([text]) => {
+        if (text === 'old') await put({ a: 'new' });
+      },
+    });
+    await put({ a: 'old' });
+    await stand.tick();
+    await consumeHints({ ...stand.deps, queue: { sendBatch: async () => {} } }, stand.sent.map(message));
+    expect(await vectorRows()).toEqual([]);
+    expect(await stateOf('a')).toEqual(pending);
+  });
+
   it('is not overwritten by the older one, in whatever order they end', async () => {
     const late: (() => Promise<unknown>)[] = [];
     const stand = jobStand({

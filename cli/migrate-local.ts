@@ -1,40 +1,74 @@
-import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { projectRoot } from './installation.ts';
+import { openLocalStorage } from './local-storage.ts';
 import { UserError } from './user-error.ts';
 
 /** Names the migrations that a state has; lies within the state, and goes with it. */
 const MARKER = 'v3/d1/m3edge-migrations';
+/** `database_id` of wrangler.toml: what the database is called on disk. */
+const DATABASE_ID = 'm3edge-documents';
+/** wrangler's own list of what was applied, as it makes it: `wrangler d1 migrations` goes on from here. */
+const APPLIED = `CREATE TABLE IF NOT EXISTS d1_migrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT UNIQUE,
+  applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+)`;
 
 const ATTEMPTS = 3;
 
 /**
- * Gives the database that `wrangler dev` keeps on disk its tables, by wrangler itself; where it has them, nothing is run.
+ * Gives the database that `wrangler dev` keeps on disk its tables; where it has them, nothing is started. May run beside `wrangler dev`, which opens
+ * the database when it is first asked for a document.
  *
- * @param workspace Directory with the wrangler.toml.
  * @param state As `wrangler dev --persist-to` takes it.
+ * @throws UserError with the database's own words.
  */
-export async function migrateLocal(wrangler: string, workspace: string, state: string): Promise<void> {
-  const wanted = readdirSync(join(projectRoot, 'migrations')).sort().join('\n');
+export async function migrateLocal(state: string): Promise<void> {
+  const wanted = readdirSync(join(projectRoot, 'migrations')).sort();
   const marker = join(state, MARKER);
-  if (readIfThere(marker) === wanted) return;
-  const options = ['d1', 'migrations', 'apply', 'DOCUMENTS', '--local', '--persist-to', state, '--env', ''];
-  const env = { ...process.env, CI: 'true', WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true' };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await promisify(execFile)(process.execPath, [wrangler, ...options], { cwd: workspace, env });
-      break;
-    } catch (cause) {
-      if (readIfThere(marker) === wanted) return;
-      if (attempt < ATTEMPTS) continue; // another `m3edge dev` may be at it
-      const { stdout = '', stderr = '' } = cause as { stdout?: string; stderr?: string };
-      throw new UserError(`the local database cannot be given its tables: ${stderr || stdout}`, { cause });
+  if (readIfThere(marker) === wanted.join('\n')) return;
+  const storage = await openLocalStorage(state, 'DOCUMENTS', { type: 'd1', id: DATABASE_ID });
+  try {
+    const database = await storage.getD1Database('DOCUMENTS');
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await applyMigrations(database, wanted);
+        break;
+      } catch (cause) {
+        if (attempt < ATTEMPTS) continue; // another `m3edge dev` may be at it
+        throw new UserError(`the local database cannot be given its tables: ${(cause as Error).message}`, { cause });
+      }
     }
+  } finally {
+    await storage.dispose();
   }
   mkdirSync(dirname(marker), { recursive: true });
-  writeFileSync(marker, wanted);
+  writeFileSync(marker, wanted.join('\n'));
+}
+
+/** D1 of a Worker, as far as it is used here. */
+interface LocalDatabase {
+  prepare(sql: string): LocalStatement;
+  batch(statements: LocalStatement[]): Promise<unknown>;
+}
+
+interface LocalStatement {
+  bind(...values: unknown[]): LocalStatement;
+  all<Row>(): Promise<{ results: Row[] }>;
+}
+
+/** Each in a transaction of its own, together with its name. */
+async function applyMigrations(database: LocalDatabase, wanted: readonly string[]): Promise<void> {
+  await database.prepare(APPLIED).all();
+  const { results } = await database.prepare('SELECT name FROM d1_migrations').all<{ name: string }>();
+  const applied = new Set(results.map(({ name }) => name));
+  for (const name of wanted.filter((name) => !applied.has(name))) {
+    await database.batch([
+      database.prepare(readFileSync(join(projectRoot, 'migrations', name), 'utf8')),
+      database.prepare('INSERT INTO d1_migrations (name) VALUES (?)').bind(name),
+    ]);
+  }
 }
 
 function readIfThere(file: string): string | undefined {

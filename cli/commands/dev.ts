@@ -7,12 +7,12 @@ import { defineCommand } from 'citty';
 import { fingerprintOf } from '../../src/format/fingerprint.ts';
 import { chooseModel } from '../choose-model.ts';
 import { findWrangler, prepareWorkspace } from '../installation.ts';
+import { LOCAL_STATE } from '../local-storage.ts';
 import { migrateLocal } from '../migrate-local.ts';
 import { ENGINE_OPTION, findOnnxRuntime } from '../onnx-engine.ts';
 import { parsePort } from '../parse-options.ts';
 import { stageModel } from '../stage-model.ts';
 import { stagePage } from '../stage-page.ts';
-import { LOCAL_STATE } from '../upload/local-bucket.ts';
 import { UserError } from '../user-error.ts';
 
 /** `assets.directory` of wrangler.toml. */
@@ -42,16 +42,21 @@ export const devCommand = defineCommand({
     const assets = args.assets ? resolve(args.assets) : join(workspace, ASSETS_DIRECTORY);
     const manifest = stageModel(model, assets);
     stagePage(assets);
-    if (args.engine !== 'onnx') await migrateLocal(wrangler, workspace, resolve(args.state));
     const server = startWrangler(wrangler, workspace, [
       ...['--port', String(port), '--assets', assets, '--persist-to', resolve(args.state)],
       ...['--env', args.engine === 'onnx' ? 'onnx' : ''], // an environment of wrangler.toml
     ]);
     let isStopping = false;
-    stopWithUs(server, () => {
+    const stop = stopWithUs(server, () => {
       isStopping = true;
     });
-    if (await untilHealthy(port, server)) {
+    // Beside the server, which needs longer to come up.
+    const hasTables = args.engine === 'onnx' ? undefined : migrateLocal(resolve(args.state));
+    const [isHealthy] = await Promise.all([untilHealthy(port, server), hasTables]).catch((error) => {
+      stop('SIGTERM');
+      throw error;
+    });
+    if (isHealthy) {
       const fingerprint = await fingerprintOf(manifest);
       const { ok: isOpen } = await fetch(`http://127.0.0.1:${port}/info`);
       const model = `${manifest.model.name}, ${manifest.preset}, fingerprint ${fingerprint}`;
@@ -104,7 +109,8 @@ const PATIENCE_MS = 5000;
 
 const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
 
-function stopWithUs(server: ChildProcess, onStop: () => void): void {
+/** @returns What the signals do. */
+function stopWithUs(server: ChildProcess, onStop: () => void): (signal: NodeJS.Signals) => void {
   const stop = (signal: NodeJS.Signals) => {
     onStop();
     signalGroup(server, signal);
@@ -113,6 +119,7 @@ function stopWithUs(server: ChildProcess, onStop: () => void): void {
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
   process.on('exit', () => signalGroup(server, 'SIGKILL'));
   stopWithNpm(() => stop('SIGTERM'));
+  return stop;
 }
 
 /** `npm start` passes SIGTERM to a shell that dies of it and tells nobody. */

@@ -1,10 +1,11 @@
 import { defineCommand } from 'citty';
 import { fingerprintOf } from '../../src/format/fingerprint.ts';
 import { formatBytes } from '../format.ts';
+import { LOCAL_STATE } from '../local-storage.ts';
 import { readManifest } from '../model-directory.ts';
 import { createProgress } from '../progress.ts';
 import { type BucketAccess, openBucket } from '../upload/bucket.ts';
-import { LOCAL_STATE, openLocalR2 } from '../upload/local-bucket.ts';
+import { openLocalR2 } from '../upload/local-bucket.ts';
 import { type UploadResult, uploadModel } from '../upload/upload-model.ts';
 import { UserError } from '../user-error.ts';
 

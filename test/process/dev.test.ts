@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openLocalStorage } from '../../cli/local-storage.ts';
 import { LIMITS } from '../../src/limits.ts';
-import { type DevServer, rawRequest, startDevServer } from '../support/dev-server.ts';
+import { type DevServer, freePort, rawRequest, startDevServer } from '../support/dev-server.ts';
 import { modelDirectory, readGolden } from '../support/models.ts';
-import { jsonLines, m3edge } from '../support/run-command.ts';
+import { jsonLines, M3EDGE, m3edge } from '../support/run-command.ts';
 
 const model = modelDirectory('micro-m3', 'q8');
 const golden = readGolden('micro-m3').texts.map(({ text }) => text);
@@ -183,6 +186,45 @@ describe('m3edge dev', () => {
     const { code, stderr } = await m3edge(['dev', '--model', model, '--port', String(server.port)]);
     expect(code).toBe(2);
     expect(stderr).toContain('--port');
+  });
+});
+
+describe('m3edge dev on a state of its own', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'm3edge-state-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  it('takes documents once it has said what it serves, though nothing was there, and has them after a restart', async () => {
+    const command = [...M3EDGE, 'dev', '--state', join(directory, 'new')];
+    const document = { text: 'kept', metadata: { from: 'the first run' } };
+    const first = await startDevServer(model, command);
+    const put = await fetch(`${first.url}/documents/d1`, {
+      method: 'PUT',
+      headers: json,
+      body: JSON.stringify(document),
+    });
+    await first.stop();
+    expect(put.status).toBe(202);
+    const second = await startDevServer(model, command);
+    const got = await fetch(`${second.url}/documents/d1`);
+    const answer = await got.json();
+    await second.stop();
+    expect(answer).toMatchObject(document);
+  });
+
+  it('refuses a database that is not its own, with exit code 2, and leaves nothing running', async () => {
+    const storage = await openLocalStorage(directory, 'DOCUMENTS', { type: 'd1', id: 'm3edge-documents' });
+    const database = await storage.getD1Database('DOCUMENTS');
+    await database.prepare('CREATE TABLE vectors (mine TEXT)').all();
+    await storage.dispose();
+    const assets = join(directory, 'assets');
+    const port = await freePort();
+    const options = ['--state', directory, '--assets', assets, '--port', String(port)];
+    const { code, stderr } = await m3edge(['dev', '--model', model, ...options]);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('table vectors already exists') });
+    if (process.platform === 'linux') expect(processesNaming(assets)).toEqual([]);
   });
 });
 

@@ -23,7 +23,7 @@ export interface DocumentState {
 export async function createDocumentState(): Promise<DocumentState> {
   const directory = mkdtempSync(join(tmpdir(), 'm3edge-documents-'));
   const state = join(directory, 'state');
-  await migrateLocal(findWrangler(), projectRoot, state);
+  await migrateLocal(state);
   const databases = join(state, 'v3/d1/miniflare-D1DatabaseObject');
   return {
     directory,

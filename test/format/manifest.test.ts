@@ -59,7 +59,7 @@ describe('parseManifest', () => {
     expect(parseManifest(JSON.stringify(mixed)).layers[1]).toEqual(types);
   });
 
-  // faults.md A12 and F65: `[what, edits, the reason it is refused with]`.
+  // `[what, edits, the reason it is refused with]`.
   const { 'heads.bin': heads, 'tokenizer.bin': tokenizer, 'words-00001.bin': words } = tinyManifest().files;
   const hostile: readonly (readonly [string, readonly Edit[], RegExp])[] = [
     ['another format', [['format', 'm3edge/2']], /format: got "m3edge\/2", wanted m3edge\/1/],
@@ -124,7 +124,7 @@ describe('parseManifest', () => {
     ],
     ['a key that is __proto__', [['files/__proto__', heads]], /got "__proto__"/],
   ];
-  it.each(hostile)('refuses %s', (_, edits, reason) => {
+  it.each(hostile)('A12, F65: refuses %s', (_, edits, reason) => {
     expect(() => parseManifest(edited(edits))).toThrow(reason);
     expect(() => parseManifest(edited(edits))).toThrow(ServiceError);
   });

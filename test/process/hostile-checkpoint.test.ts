@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { op, safetensorsFile, torchFile, zipFile } from '../cli/checkpoint/build
 import { TINY_CONFIG, tinySafetensors, writeTinyCheckpoint } from '../cli/checkpoint/tiny-checkpoint.ts';
 
 const BIN = join(import.meta.dirname, '../../cli/bin.js');
+const FIXTURE = join(import.meta.dirname, '../fixtures/micro-m3');
 
 let home: string;
 beforeEach(() => {
@@ -28,6 +29,13 @@ function m3edge(...args: string[]): Promise<Outcome> {
   });
 }
 
+/** The micro model's tokenizer.json with another step of normalisation. */
+function tokenizerJson(step: object): string {
+  const json = JSON.parse(readFileSync(join(FIXTURE, 'tokenizer.json'), 'utf8'));
+  json.normalizer.normalizers[1] = step;
+  return JSON.stringify(json);
+}
+
 describe('m3edge model convert, on files that lie', () => {
   const marker = join(tmpdir(), `m3edge-owned-${process.pid}`);
   const runs = torchFile(
@@ -42,30 +50,50 @@ describe('m3edge model convert, on files that lie', () => {
     ]),
     [],
   );
-  // faults.md F58, F59, F62, F63: `[what, files changed, the reason on stderr]`.
+  // `[what, with its number in faults.md; files changed; the reason on stderr, and the fix]`.
   it.each<[string, Parameters<typeof writeTinyCheckpoint>[1], RegExp]>([
     [
-      'a pickle that would run a command',
+      'F58: a pickle that would run a command',
       { 'model.safetensors': undefined, 'pytorch_model.bin': runs },
       /pytorch_model\.bin: pickle byte 2: refused global "posix\.system"/,
     ],
     [
-      'a header longer than its file',
+      'F58: a pickle named .safetensors',
+      { 'model.safetensors': runs },
+      /model\.safetensors: this is a PyTorch file.*; give it its own name/,
+    ],
+    [
+      'F58: ONNX with its weights outside',
+      { 'model.safetensors': undefined, 'model.onnx': 'location\0../../etc/passwd' },
+      /no weights; looked for model\.safetensors, .*ONNX and GGUF/,
+    ],
+    [
+      'F59: a header longer than its file',
       { 'model.safetensors': safetensorsFile('{}', undefined, 2n ** 63n) },
       /model\.safetensors: header of 9223372036854775808 bytes/,
     ],
     [
-      'a compressed zip',
+      'F61: a tokenizer with a regular expression of its own',
+      { 'tokenizer.json': tokenizerJson({ type: 'Replace', pattern: { Regex: '(a+)+$' }, content: ' ' }) },
+      /tokenizer\.json: .*Regex is "\(a\+\)\+\$", not .*; take the tokenizer\.json of/,
+    ],
+    [
+      'F61: a tokenizer of 64 MB and more',
+      { 'tokenizer.json': Buffer.alloc(64 * 1024 * 1024 + 1, ' ') },
+      /tokenizer\.json: 67108865 bytes, at most 67108864 are read/,
+    ],
+    [
+      'F62: a compressed zip',
       { 'colbert_linear.pt': zipFile([{ name: 'm/data.pkl', bytes: runs, method: 8 }]) },
       /colbert_linear\.pt: entry "m\/data\.pkl" is compressed/,
     ],
     [
-      'a truncated download',
+      'F63: a truncated download',
       { 'model.safetensors': tinySafetensors().subarray(0, 9999) },
       /model\.safetensors: .*download the file again/,
     ],
     [
-      'another model',
+      'F63: another model',
       { 'config.json': JSON.stringify({ ...TINY_CONFIG, hidden_size: 768 }) },
       /model\.safetensors: embeddings\.word_embeddings\.weight has shape \[16,64\], wanted \[16,768\]/,
     ],
@@ -83,11 +111,10 @@ describe('m3edge model convert, on files that lie', () => {
   });
 
   it('a target that cannot be made, or holds something else: exit code 2', async () => {
-    const checkpoint = join(import.meta.dirname, '../fixtures/micro-m3');
     writeFileSync(join(home, 'file'), '');
     const [below, beside] = await Promise.all([
-      m3edge('model', 'convert', checkpoint, '--out', join(home, 'file', 'model')),
-      m3edge('model', 'convert', checkpoint, '--out', home),
+      m3edge('model', 'convert', FIXTURE, '--out', join(home, 'file', 'model')),
+      m3edge('model', 'convert', FIXTURE, '--out', home),
     ]);
     expect(below).toMatchObject({
       exitCode: 2,

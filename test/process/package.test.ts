@@ -137,6 +137,8 @@ describe('the package', () => {
     const demo = join(packed, 'dist/package/model-shards/demo');
     const server = await startDevServer(demo, [process.execPath, join(packed, 'cli/bin.js'), 'dev']);
     try {
+      const notice = /it knows words, not meaning\..*BAAI\/bge-m3.*\n *npx m3edge model pull/;
+      await expect.poll(server.output).toMatch(notice);
       const response = await fetch(`${server.url}/encode`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', accept: 'application/x-ndjson' },

@@ -1,7 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ServiceError } from '../../src/errors.ts';
 import { appUnderTest } from '../support/call-app.ts';
 import { FINGERPRINT } from '../support/fake-embedder.ts';
+import { openModel } from '../support/models.ts';
+
+const DEMO = fileURLToPath(new URL('../../model-shards/demo', import.meta.url));
 
 describe('GET /health', () => {
   it.each(['/health', '/'])('%s is 200 and empty while the model can be served', async (path) => {
@@ -55,5 +59,13 @@ describe('GET /info', () => {
     });
     expect(headers.get('x-embedding-fingerprint')).toBe(FINGERPRINT);
     expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('says of the demo, and of no other model, that it knows words and not meaning, and how to have the real one', async () => {
+    const demo = await appUnderTest(() => openModel(DEMO)).send('/info');
+    expect(demo.json).toMatchObject({ model_id: 'm3edge model demo', demo: true });
+    expect(demo.json.notice).toMatch(/words, not meaning.* npx m3edge model pull$/);
+    const other = await appUnderTest().send('/info');
+    expect(other.json).toMatchObject({ demo: false, notice: null });
   });
 });

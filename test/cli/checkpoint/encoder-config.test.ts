@@ -50,7 +50,7 @@ describe('parseEncoderConfig', () => {
     expect(parseEncoderConfig({ ...TINY_CONFIG, _name_or_path: origin }).upstream).toBe(upstream);
   });
 
-  // faults.md F63: another model is refused by the field that differs.
+  // By the field that differs.
   const refused: readonly (readonly [string, Record<string, Json>, RegExp])[] = [
     ['another kind of model', { model_type: 't5' }, /model_type is "t5", wanted one of xlm-roberta, roberta, bert/],
     ['a model type of the prototype', { model_type: 'constructor' }, /model_type/],
@@ -75,12 +75,12 @@ describe('parseEncoderConfig', () => {
     ['no padding id', { pad_token_id: null }, /pad_token_id is null/],
     ['no epsilon', { layer_norm_eps: 0 }, /layer_norm_eps is 0/],
   ];
-  it.each(refused)('refuses %s', (_, fields, reason) => {
+  it.each(refused)('F63: refuses %s', (_, fields, reason) => {
     expect(() => parseEncoderConfig({ ...TINY_CONFIG, ...fields })).toThrow(UserError);
     expect(() => parseEncoderConfig({ ...TINY_CONFIG, ...fields })).toThrow(reason);
   });
 
-  it('refuses 768 features or 12 layers that claim to be BGE-M3', () => {
+  it('F63: refuses 768 features or 12 layers that claim to be BGE-M3', () => {
     expect(() => parseEncoderConfig({ ...BGE_M3, hidden_size: 768 }, 'BAAI/bge-m3')).toThrow(
       /hidden_size is 768, wanted 1024 as in BAAI\/bge-m3/,
     );

@@ -46,7 +46,7 @@ describe('openSafetensors', () => {
     expect(checkpoint.tensors.get('a')?.shape).toEqual([0, 4]);
   });
 
-  // faults.md F59, one line a fault; `[what, file, the reason it is refused with]`.
+  // One line a fault: `[what, file, the reason it is refused with]`.
   const tensor = (fields: object) => ({ a: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...fields } });
   const eight = floatBytes([1, 2]);
   const hostile: readonly (readonly [string, Uint8Array, RegExp])[] = [
@@ -115,7 +115,7 @@ describe('openSafetensors', () => {
     ['a pickle renamed', Buffer.from([0x80, 2, 0x7d, 0x2e, 0, 0, 0, 0]), /this is a PyTorch file/],
     ['a zip renamed', zipFile([{ name: 'm/data.pkl', bytes: eight }]), /this is a PyTorch file/],
   ];
-  it.each(hostile)('refuses %s', (_, bytes, reason) => {
+  it.each(hostile)('F59: refuses %s', (_, bytes, reason) => {
     expect(() => open(bytes)).toThrow(UserError);
     expect(() => open(bytes)).toThrow(reason);
   });

@@ -150,8 +150,7 @@ describe('convertCheckpoint', () => {
     expect(digests(join(home, 'out', 'b'))).toEqual(digests(join(home, 'out', 'a')));
   });
 
-  // faults.md F65.
-  it('puts upstream, revision and licence into the manifest, and no path, user or machine into any file', async () => {
+  it('F65: puts upstream, revision and licence into the manifest, and no path, user or machine into any file', async () => {
     const config = JSON.stringify({ ...TINY_CONFIG, _name_or_path: '/home/somebody/secret/model' });
     const checkpoint = writeTinyCheckpoint(join(home, 'checkpoint'), { 'config.json': config });
     const manifest = await convert(checkpoint, 'm', { revision: 'abc123' });
@@ -171,8 +170,7 @@ describe('convertCheckpoint', () => {
     expect(manifest.model).toMatchObject({ upstream: 'somebody/tiny-m3', revision: null, licence: 'Apache-2.0' });
   });
 
-  // faults.md F64.
-  it('leaves no target when it is killed half-way, and the next run clears up and gives the same bytes', async () => {
+  it('F64: leaves no target when it is killed half-way, and the next run clears up and gives the same bytes', async () => {
     const checkpoint = writeTinyCheckpoint(join(home, 'checkpoint'));
     await convert(checkpoint, 'whole');
     const child = spawn(process.execPath, [

@@ -58,7 +58,7 @@ describe('convertCheckpoint', () => {
     ]),
     [floatBytes(new Float32Array(64 * 32)), floatBytes(new Float32Array(64))],
   );
-  // faults.md F58, F59, F62, F63: `[what, files changed, the reason it is refused with]`.
+  // `[what, files changed, the reason it is refused with]`.
   const refused: readonly (readonly [string, Parameters<typeof writeTinyCheckpoint>[1], RegExp])[] = [
     ['a checkpoint without config.json', { 'config.json': undefined }, /^config\.json: not there/],
     ['a config.json that is not JSON', { 'config.json': '<html>' }, /^config\.json: a value was expected/],
@@ -136,7 +136,7 @@ describe('convertCheckpoint', () => {
       /holds -Infinity in row 15/,
     ],
   ];
-  it.each(refused)('refuses %s, and leaves nothing', async (_, changes, reason) => {
+  it.each(refused)('F58, F59, F62, F63: refuses %s, and leaves nothing', async (_, changes, reason) => {
     const checkpoint = writeTinyCheckpoint(join(home, 'checkpoint'), changes);
     const refusal = await convert(checkpoint).catch((error) => error);
     expect(refusal).toBeInstanceOf(UserError);

@@ -140,7 +140,7 @@ describe('pullCheckpoint', () => {
     expectWhole();
   });
 
-  it.each(['config.json', WEIGHTS])('refuses a damaged %s and keeps nothing of it', async (file) => {
+  it.each(['config.json', WEIGHTS])('F63: refuses a damaged %s and keeps nothing of it', async (file) => {
     hub.faults.push({ file, kind: 'corrupt' });
     await expect(pull()).rejects.toThrow(new RegExp(`${file}: its .* is not the Hub's .*what came is removed`));
     expect(names().filter((name) => name.includes(file))).toEqual([]);

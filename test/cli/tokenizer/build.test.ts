@@ -198,7 +198,7 @@ const REFUSED: readonly (readonly [string, (json: TokenizerJson) => unknown, Reg
 
 const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true };
 
-describe('a tokenizer.json is refused with', () => {
+describe('F61: a tokenizer.json is refused with', () => {
   it.each(REFUSED)('%s', (_, change, message) => {
     const source = change(microJson());
     expect(() => build(source)).toThrow(UserError);

@@ -27,8 +27,7 @@ const MAX_JSON_BYTES = 8 * 2 ** 20;
 const MAX_PAGES = 50;
 
 /**
- * Looks a repository up. Two questions, so that @huggingface/hub is not needed for them: its listing follows links with the token wherever they lead, and
- * it brings uploads and Xet along.
+ * Looks a repository up. Two questions, for which @huggingface/hub, with its uploads and Xet, is not needed.
  *
  * @param name `org/name`
  * @param revision A branch, tag or commit.

@@ -140,7 +140,7 @@ export function* hostileBodies(seed: number): Generator<HostileBody> {
   const withOtherFields = (json: string): string => {
     const fields = Object.entries(JSON.parse(json));
     for (let changes = below(3); changes > 0; changes--) {
-      if (below(3) === 0) fields.push([pick(FIELDS), pick(VALUES)]);
+      if (fields.length === 0 || below(3) === 0) fields.push([pick(FIELDS), pick(VALUES)]);
       else fields[below(fields.length)]![1] = pick(VALUES);
     }
     return `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join()}}`;

@@ -3,7 +3,7 @@ const MiB = 1024 * KiB;
 
 /** Ceilings, each with its reason. What a model cannot do itself (its `maxTokens`) is lower and stands in its manifest. */
 export const LIMITS = {
-  /** Isolates end at 128 MiB; V8, bodies, the tokenizer and JSON took up to 40 at 8,192 tokens: `npm run check streaming:memory-q4`. */
+  /** Isolates end at 128 MiB; V8, bodies, the tokenizer and JSON take up to 34 at 8,192 tokens: `npm run check streaming:memory-q8`. */
   planBytes: 86 * MiB,
   /** Tokens a text, `<s>` and `</s>` included: 8194 position rows less the two that XLM-R never uses. */
   maxTokens: 8192,

@@ -21,7 +21,9 @@ export async function* check(): AsyncGenerator<Finding> {
   );
   const described = runTests('node', ['test/routes/openapi.test.ts']);
   yield report('/openapi.json is valid OpenAPI 3.1', described, /is valid OpenAPI 3\.1/);
-  const examples = OPERATIONS.flatMap(({ paths, examples }) => paths.flatMap(() => Object.keys(examples ?? {})));
+  const examples = OPERATIONS.flatMap(({ paths, examples }) => paths.flatMap(() => Object.values(examples ?? {})));
+  // An import's lines have fields of their own each.
+  const withFields = examples.filter((example) => typeof example === 'object');
   yield report(
     `each of its ${examples.length} examples is answered as it says`,
     described,
@@ -32,7 +34,7 @@ export async function* check(): AsyncGenerator<Finding> {
     'a field more is refused by name, at every route',
     described,
     /a field more is refused/,
-    examples.length,
+    withFields.length,
   );
   yield* checkFaults();
 }

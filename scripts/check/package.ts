@@ -1,24 +1,17 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stageModel } from '../../cli/stage-model.ts';
 import type { Finding } from '../check.ts';
+import { STRANGER_ENVIRONMENT as env } from '../stranger-environment.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const PORT = 8917;
 const PATIENCE_MS = 60_000;
 const TEXT = 'What is BGE M3?';
-/** Without what `npm run` puts first: whoever installs the package has a Node of their own. */
-const PATH = (process.env.PATH ?? '')
-  .split(delimiter)
-  .filter((directory) => !directory.includes('node_modules') && !directory.includes('node-gyp-bin'))
-  .join(delimiter);
-const env = Object.fromEntries(
-  Object.entries({ ...process.env, PATH }).filter(([name]) => !/^(npm_|MODEL$)/.test(name)),
-) as NodeJS.ProcessEnv;
 
 /** Issue 3: `npm pack`, installed into an empty folder, answers. Needs the registry, or npm's cache of it. */
 export async function* check(): AsyncGenerator<Finding> {

@@ -37,8 +37,8 @@ describe('migrateLocal', () => {
     expect(await ask('SELECT name FROM d1_migrations ORDER BY name')).toEqual(names);
   });
 
-  it('succeeds for two that start at once on one state', async () => {
-    await Promise.all([migrateLocal(state), migrateLocal(state)]);
+  it('succeeds for four that start at once on one state', async () => {
+    await Promise.all([migrateLocal(state), migrateLocal(state), migrateLocal(state), migrateLocal(state)]);
     expect(await tables()).toContain('documents');
   });
 

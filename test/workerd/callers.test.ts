@@ -1,43 +1,33 @@
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'vitest';
-import { GOLDEN_TEXT, golden, type Isolate, type IsolateOptions, startIsolate } from './support/isolate.ts';
+import { GOLDEN_TEXT, golden, type IsolateOptions, startIsolate, until } from './support/isolate.ts';
 
 type OnTestFinished = Parameters<typeof startIsolate>[0];
 
 /** Rows of these are read in every pass, as their pages lie beyond those that stay in memory. */
 const STREAMED_PAGE = 'words-';
+/** More than a lease has. */
+const LEASE_MS = 31_000;
 
-async function untilAsked({ storage }: Isolate, file: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if ((await storage.takeRequests()).some((request) => request.startsWith(file))) return;
-    await sleep(5);
-  }
-  throw new Error(`nobody asked for ${file}`);
-}
-
-/** A warm isolate, one of whose callers has the engine and waits for a page that does not come. */
+/** A warm isolate, one of whose callers has the engine and waits for a page that does not come. Its clock stands still. */
 async function withHolder(onTestFinished: OnTestFinished, options?: IsolateOptions) {
   const isolate = await startIsolate(onTestFinished, options);
   await isolate.expectGolden();
+  await isolate.stopClock();
   await isolate.storage.takeRequests();
   await isolate.storage.setFaults({ file: STREAMED_PAGE, kind: 'hold', times: 1 });
   const holder = await isolate.open(GOLDEN_TEXT);
-  await untilAsked(isolate, STREAMED_PAGE);
+  await isolate.untilAsked(STREAMED_PAGE);
   return { isolate, holder };
 }
 
-const elapsedSince = (startMs: number) => performance.now() - startMs;
-
 describe.concurrent('a caller that', () => {
-  it('B18: is reset while it has the engine gives it back at once', async ({ expect, onTestFinished }) => {
+  it('B18: is reset while it has the engine gives it back by that alone', async ({ expect, onTestFinished }) => {
     const { isolate, holder } = await withHolder(onTestFinished);
     const waiter = isolate.encode(GOLDEN_TEXT);
-    await sleep(50);
-    const resetAt = performance.now();
+    await isolate.untilWaiting(1);
     holder.reset();
-    expect((await waiter).status).toBe(200);
-    expect(elapsedSince(resetAt)).toBeLessThan(500); // 20 ms on a machine with nothing else to do
+    expect((await waiter).status).toBe(200); // neither its page has come, nor has its lease run out
     await isolate.expectGolden();
   });
 
@@ -47,11 +37,11 @@ describe.concurrent('a caller that', () => {
   }) => {
     const { isolate, holder } = await withHolder(onTestFinished);
     const second = await isolate.open('second');
-    await sleep(20);
+    await isolate.untilWaiting(1);
     const third = isolate.encode(GOLDEN_TEXT);
-    await sleep(50);
+    await isolate.untilWaiting(2);
     second.reset();
-    await sleep(50);
+    await isolate.untilWaiting(1);
     await isolate.storage.release();
     expect((await third).status).toBe(200);
     expect(await holder.received).toMatch(/^HTTP\/1.1 200 /);
@@ -60,8 +50,8 @@ describe.concurrent('a caller that', () => {
 
   it('B20: only says it will send no more gets its answer', async ({ expect, onTestFinished }) => {
     const { isolate, holder } = await withHolder(onTestFinished);
-    holder.halfClose();
-    await sleep(50);
+    await holder.halfClose();
+    for (let i = 0; i < 20; i++) await isolate.get('/test-hooks'); // comes after it, so it has been seen
     await isolate.storage.release();
     expect(await holder.received).toMatch(/^HTTP\/1.1 200 /);
     await isolate.expectGolden();
@@ -70,23 +60,28 @@ describe.concurrent('a caller that', () => {
   it('B21: is reset without a sign loses the engine when its lease runs out', async ({ expect, onTestFinished }) => {
     const { isolate, holder } = await withHolder(onTestFinished, { withoutFlags: ['enable_request_signal'] });
     const waiter = isolate.encode(GOLDEN_TEXT);
-    await sleep(50);
+    await isolate.untilWaiting(1);
     holder.reset();
-    const early = await Promise.race([waiter, sleep(300, 'waiting' as const)]);
-    expect(early).toBe('waiting');
-    await isolate.get('/test-hooks?later=31000');
+    for (let i = 0; i < 20; i++) await isolate.untilWaiting(1); // in B18 it is served before the second look
+    await isolate.moveClock(LEASE_MS);
     expect((await waiter).status).toBe(200);
     await isolate.expectGolden();
   });
 
   it('A16: has lost the engine cannot write into a slot, and is served again', async ({ expect, onTestFinished }) => {
     const isolate = await startIsolate(onTestFinished);
+    await isolate.stopClock();
     await isolate.storage.setFaults({ file: 'layer-01.bin', kind: 'hold', times: 1 });
     const slow = isolate.post('/encode', golden);
-    await untilAsked(isolate, 'layer-01.bin');
-    await sleep(500); // until everything else has come: each chunk renews the lease
-    await isolate.get('/test-hooks?later=31000');
-    await isolate.expectGolden(); // takes the engine over while the first read is under way
+    await isolate.untilAsked('layer-01.bin');
+    let isServed = false;
+    // Takes the engine over while the first read is under way. What else that pass reads renews its lease with each chunk, so more than one may have to run out.
+    const other = isolate.expectGolden().finally(() => {
+      isServed = true;
+    });
+    await isolate.untilWaiting(1);
+    while (!isServed) await isolate.moveClock(LEASE_MS);
+    await other;
     await isolate.storage.release();
     expect((await slow).status).toBe(200);
     await isolate.expectGolden();
@@ -98,9 +93,9 @@ describe.concurrent('a caller that', () => {
       const isolate = await startIsolate(onTestFinished);
       await isolate.storage.setFaults({ file, kind: 'hold', times: 1 });
       const leader = await isolate.open('a');
-      await untilAsked(isolate, file);
+      await isolate.untilAsked(file);
       const followers = [isolate.encode('b'), isolate.encode('c')];
-      await sleep(30);
+      await isolate.untilArrived(3);
       leader.reset();
       for (const follower of followers) expect((await follower).status).toBe(200);
       await isolate.expectGolden();
@@ -110,43 +105,39 @@ describe.concurrent('a caller that', () => {
   it('B23: sends its body slowly does not end up in another request', async ({ expect, onTestFinished }) => {
     const isolate = await startIsolate(onTestFinished);
     await isolate.expectGolden();
-    const answers = await Promise.all(
-      Array.from({ length: 8 }, (_, index) => sendSlowly(isolate.workerd.port, `text ${index}`, 20 * index)),
-    );
+    const slow = Array.from({ length: 8 }, (_, index) => sendHalf(isolate.workerd.port, `text ${index}`));
+    await isolate.untilArrived(1 + slow.length);
+    const answers = await Promise.all(slow.toReversed().map((send) => send()));
     for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 200 /);
     expect(isolate.workerd.log()).not.toContain('on behalf of a different request');
     await isolate.expectGolden();
   });
 
-  it('B24: comes when 64 wait is refused at once', async ({ expect, onTestFinished }) => {
+  it('B24: comes when 64 wait is refused while they wait', async ({ expect, onTestFinished }) => {
     const { isolate } = await withHolder(onTestFinished);
     const long = { texts: ['word '.repeat(600)], truncate: true };
-    const storm = async () => {
-      const startMs = performance.now();
-      return Promise.all(
+    const storm = (onAnswer: (status: number, retryAfter: number) => void) =>
+      Promise.all(
         Array.from({ length: 100 }, async () => {
           const { status, headers } = await isolate.post('/encode', long);
-          return { status, retryAfter: Number(headers.get('retry-after')), atMs: elapsedSince(startMs) };
+          onAnswer(status, Number(headers.get('retry-after')));
         }),
       );
-    };
-    const first = storm();
-    await sleep(2000);
+    const statuses: number[] = [];
+    const first = storm((status, retryAfter) => {
+      statuses.push(status);
+      expect(retryAfter > 0).toBe(status === 429);
+    });
+    await until(() => statuses.length === 36);
+    await isolate.untilWaiting(64);
+    expect(statuses).toEqual(Array(36).fill(429));
     await isolate.storage.release();
-    const answers = await first;
-    const refused = answers.filter(({ status }) => status === 429);
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(64);
-    expect(refused).toHaveLength(36);
-    for (const { retryAfter, atMs } of refused) {
-      expect(retryAfter).toBeGreaterThan(0);
-      expect(atMs).toBeLessThan(2000);
-    }
+    await first;
+    expect(statuses.slice(36)).toEqual(Array(64).fill(200));
 
     // V8 collects late where nothing limits it: 10 MB a storm, all of it gone by the tenth (scripts/check/streaming.ts).
     const residentBytes = isolate.workerd.residentBytes();
-    for (let round = 0; round < 2; round++) {
-      for (const { status } of await storm()) expect([200, 429]).toContain(status);
-    }
+    for (let round = 0; round < 2; round++) await storm((status) => expect([200, 429]).toContain(status));
     expect(isolate.workerd.residentBytes() - residentBytes).toBeLessThan(64e6);
     await isolate.expectGolden();
   });
@@ -190,15 +181,16 @@ describe.concurrent('a request that', () => {
   });
 });
 
-/** A body in two halves, the second one later. @returns Everything that came back. */
-async function sendSlowly(port: number, text: string, delayMs: number): Promise<string> {
+/** Sends the first half of a body. @returns What sends the second, and resolves to everything that came back. */
+function sendHalf(port: number, text: string): () => Promise<string> {
   const body = JSON.stringify({ texts: [text] });
   const socket = connect({ port, host: '127.0.0.1' }).setEncoding('utf8');
   const head = `POST /encode HTTP/1.1\r\nhost: worker\r\ncontent-type: application/json\r\nconnection: close\r\n`;
   socket.write(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 5)}`);
-  await sleep(delayMs);
-  socket.write(body.slice(5));
-  let received = '';
-  for await (const chunk of socket) received += chunk;
-  return received;
+  return async () => {
+    socket.write(body.slice(5));
+    let received = '';
+    for await (const chunk of socket) received += chunk;
+    return received;
+  };
 }

@@ -7,14 +7,37 @@ interface Hooks {
   trapNext: boolean;
   /** Added to what `Date.now` says: a lease runs out without anybody waiting for it. */
   clockAheadMs: number;
+  /** When the clock was stopped: from then on nothing runs out by itself, however slow the machine. */
+  stoppedAt: number | undefined;
+  /** Requests that have reached the Worker, those to the hooks left out. */
+  requests: number;
   readonly memories: WeakRef<WebAssembly.Memory>[];
   instances: number;
 }
 
-export const hooks: Hooks = { trapNext: false, clockAheadMs: 0, memories: [], instances: 0 };
+export const hooks: Hooks = {
+  trapNext: false,
+  clockAheadMs: 0,
+  stoppedAt: undefined,
+  requests: 0,
+  memories: [],
+  instances: 0,
+};
 
-const realNow = Date.now.bind(Date);
-Date.now = () => realNow() + hooks.clockAheadMs;
+export const realNow = Date.now.bind(Date);
+Date.now = () => (hooks.stoppedAt ?? realNow()) + hooks.clockAheadMs;
+
+/** The engine's own steps are shorter, its patience with storage longer. */
+const PATIENCE_MS = 1000;
+const realSetTimeout = setTimeout;
+
+/** Where the clock is stopped, so is patience. */
+globalThis.setTimeout = ((callback: () => void, ms: number, ...args: unknown[]) => {
+  const fire = (): void => {
+    if (hooks.stoppedAt === undefined || ms < PATIENCE_MS) callback(...(args as []));
+  };
+  return realSetTimeout(fire, ms);
+}) as typeof setTimeout;
 
 const { Memory, Instance } = WebAssembly;
 

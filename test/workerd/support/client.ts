@@ -6,12 +6,10 @@ export interface Answer {
   readonly text: string;
   // biome-ignore lint/suspicious/noExplicitAny: an answer is looked at field by field
   readonly json: any;
-  readonly elapsedMs: number;
 }
 
 /** A request as any client sends it. */
 export async function send(port: number, path: string, body?: unknown): Promise<Answer> {
-  const startMs = performance.now();
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: body === undefined ? 'GET' : 'POST',
     ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
@@ -23,7 +21,6 @@ export async function send(port: number, path: string, body?: unknown): Promise<
     headers: response.headers,
     text,
     json: isJson ? JSON.parse(text) : undefined,
-    elapsedMs: performance.now() - startMs,
   };
 }
 
@@ -31,8 +28,8 @@ export async function send(port: number, path: string, body?: unknown): Promise<
 export interface OpenRequest {
   /** Leaves with a TCP reset, as a process that is killed does. */
   reset(): void;
-  /** Says that nothing more will be sent, and goes on listening: what `fetch` does when it is aborted. */
-  halfClose(): void;
+  /** Says that nothing more will be sent, and goes on listening: what `fetch` does when it is aborted. Resolves once it is said. */
+  halfClose(): Promise<void>;
   /** Everything that came, once the other side has closed. */
   readonly received: Promise<string>;
 }
@@ -57,5 +54,9 @@ export async function openRequest(port: number, path: string, body: unknown): Pr
     'connection: close',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n${text}`);
-  return { reset: () => void socket.resetAndDestroy(), halfClose: () => void socket.end(), received: closed };
+  return {
+    reset: () => void socket.resetAndDestroy(),
+    halfClose: () => new Promise((resolve) => socket.end(resolve)),
+    received: closed,
+  };
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { modelDirectory } from '../../support/models.ts';
 import { type Bundle, bundleWorker } from './bundle.ts';
 import { type Answer, type OpenRequest, openRequest, send } from './client.ts';
@@ -17,6 +17,15 @@ export interface Isolate {
   post(path: string, body: unknown): Promise<Answer>;
   /** An /encode request whose connection the test holds. */
   open(text: string): Promise<OpenRequest>;
+  /** Lets nothing run out by itself from now on, neither a lease nor the patience with storage: what happens then has another cause. */
+  stopClock(): Promise<void>;
+  moveClock(ms: number): Promise<void>;
+  /** Resolves once so many requests have reached the Worker, all in all. */
+  untilArrived(count: number): Promise<void>;
+  /** Resolves once so many callers wait for the engine. */
+  untilWaiting(count: number): Promise<void>;
+  /** Resolves once storage is asked for a file whose name begins like this; what it was asked before is forgotten. */
+  untilAsked(file: string): Promise<void>;
   /** The golden request gives, bit for bit, what an isolate gives that has met no fault. */
   expectGolden(): Promise<void>;
   /** Times that a shard was read again, as the log counts them. */
@@ -59,10 +68,17 @@ export async function startIsolate(
   });
   onTestFinished(workerd.stop);
   const { port } = workerd;
+  const get = (path: string) => send(port, path);
+  const waitingCount = async () => Number(/^te_queue_size (\d+)$/m.exec((await get('/metrics')).text)?.[1]);
   return {
     workerd,
     storage,
-    get: (path) => send(port, path),
+    get,
+    stopClock: async () => void (await get('/test-hooks?stop')),
+    moveClock: async (ms) => void (await get(`/test-hooks?later=${ms}`)),
+    untilArrived: (count) => until(async () => (await get('/test-hooks')).json.requests >= count),
+    untilWaiting: (count) => until(async () => (await waitingCount()) === count),
+    untilAsked: (file) => until(async () => (await storage.takeRequests()).some((name) => name.startsWith(file))),
     encode: (text) => send(port, '/encode', { texts: [text] }),
     post: (path, body) => send(port, path, body),
     open: (text) => openRequest(port, '/encode', { texts: [text] }),
@@ -76,6 +92,13 @@ export async function startIsolate(
         .split(`"event":"shard_retry"`)
         .filter((line) => line.includes(`"code":"${code}"`)).length,
   };
+}
+
+/** An end for what never comes, and no claim: everything else takes milliseconds, or seconds on a busy machine. */
+const END_MS = 100_000;
+
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  await vi.waitUntil(isSo, { timeout: END_MS, interval: 5 });
 }
 
 async function healthyAnswer(): Promise<string> {

@@ -19,21 +19,24 @@ export interface DevServer {
 }
 
 /**
- * `m3edge dev`, once it has said what it serves.
+ * `m3edge dev`, once it has said what it serves, on a state that is gone with it where the command names none: servers that share one lock each
+ * other out of its database.
  *
  * @param command What to start it with, if not by itself.
  */
 export async function startDevServer(model: string, command = [...M3EDGE, 'dev']): Promise<DevServer> {
-  const assets = mkdtempSync(join(tmpdir(), 'm3edge-dev-'));
+  const directory = mkdtempSync(join(tmpdir(), 'm3edge-dev-'));
+  const assets = join(directory, 'assets');
   const port = await freePort();
-  const child = start([...command, '--model', model, '--port', String(port), '--assets', assets]);
+  const state = command.includes('--state') ? [] : ['--state', join(directory, 'state')];
+  const child = start([...command, '--model', model, '--port', String(port), '--assets', assets, ...state]);
   let output = '';
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (output += chunk));
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     child.kill(signal);
     const [code] = await exited;
-    rmSync(assets, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
     return code;
   };
   const isUp = new Promise<void>((resolve) => {

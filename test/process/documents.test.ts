@@ -27,7 +27,7 @@ describe('wrangler dev, with real D1, queues and cron', () => {
   const status = () => server.json('GET', '/reembed/status');
   const settle = async () => {
     await server.tick();
-    await expect.poll(async () => (await status()).pending, { timeout: 30_000, interval: 100 }).toBe(0);
+    await expect.poll(async () => (await status()).pending, { interval: 100 }).toBe(0);
   };
   /** When each document's vectors were written, in a counter of their own. */
   const written = () => {
@@ -46,7 +46,7 @@ describe('wrangler dev, with real D1, queues and cron', () => {
     expect(await status()).toMatchObject({ total: 40, embedded: 40, pending: 0, failed: 0 });
     const before = written();
 
-    await sleep(1100); // embedded_at counts seconds
+    await sleep(1100); // embedded_at counts seconds: what is written from here on has another one
     await server.json('PUT', '/documents/d7', { text: 'another text' });
     await settle();
     expect(await server.json('GET', '/documents/d7')).toMatchObject({ state: 'embedded', revision: 2 });

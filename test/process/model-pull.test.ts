@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, request as openRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -78,9 +78,12 @@ describe('m3edge model pull', () => {
     const child = startM3edge(args(out, '--keep', keep), environment());
     let stderr = '';
     child.stderr!.on('data', (text) => (stderr += text));
-    while (!hub.asked.some(({ path }) => path.includes(`filename=${WEIGHTS}`)))
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    await new Promise((resolve) => setTimeout(resolve, 200)); // what has come is on its way to the disk
+    const partBytes = () =>
+      existsSync(keep) &&
+      readdirSync(keep)
+        .filter((name) => name.startsWith(`.${WEIGHTS}.`))
+        .map((name) => statSync(join(keep, name)).size);
+    await expect.poll(partBytes).toEqual([100]); // all that has been sent
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([130, null]);
     expect(stderr).toMatch(/stopped; .*is as it was\. What is downloaded stays in .*goes on from there/);

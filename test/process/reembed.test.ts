@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,6 +30,24 @@ const reembed = (to: string, ...options: string[]) => [
 ];
 const bytesOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
+/** Runs until it is so, and sends the signal; where the run has come to its end before the signal came, from where it began once more. */
+async function stopOnce(isSo: () => boolean, signal: NodeJS.Signals, to: string, ...options: string[]) {
+  const before = existsSync(to) ? readFileSync(to) : undefined;
+  while (true) {
+    const child = startM3edge(reembed(to, ...options));
+    child.stdin!.end();
+    let said = '';
+    child.stderr!.on('data', (chunk) => (said += chunk));
+    const exited = once(child, 'exit');
+    while (!isSo() && child.exitCode === null) await sleep(1);
+    child.kill(signal);
+    const exit = await exited;
+    if (exit[0] !== 0) return { exit, said };
+    if (before) writeFileSync(to, before);
+    else rmSync(to);
+  }
+}
+
 describe('m3edge reembed', () => {
   const whole = join(directory, 'whole.ndjson');
 
@@ -44,13 +62,9 @@ describe('m3edge reembed', () => {
     const killedAt: number[] = [];
     // Before the first line, then as the output grows past each of these.
     for (const [index, share] of [0, 0.05, 0.3, 0.5, 0.7].entries()) {
-      const child = startM3edge(reembed(to, '--threads', String(1 + (index % 2))));
-      child.stdin!.end();
-      const exited = once(child, 'exit');
-      if (share === 0) await sleep(200);
-      while (bytesOf(to) < share * total && child.exitCode === null) await sleep(1);
-      child.kill('SIGKILL');
-      expect(await exited).toEqual([null, 'SIGKILL']);
+      const isThere = () => existsSync(to) && bytesOf(to) >= share * total;
+      const { exit } = await stopOnce(isThere, 'SIGKILL', to, '--threads', String(1 + (index % 2)));
+      expect(exit).toEqual([null, 'SIGKILL']);
       killedAt.push(bytesOf(to));
     }
     expect(killedAt.every((bytes) => bytes < total)).toBe(true);
@@ -63,13 +77,8 @@ describe('m3edge reembed', () => {
 
   it('stops at SIGINT with the exit code of a shell, and says how to go on', async () => {
     const to = join(directory, 'stopped.ndjson');
-    const child = startM3edge(reembed(to));
-    child.stdin!.end();
-    let said = '';
-    child.stderr!.on('data', (chunk) => (said += chunk));
-    while (bytesOf(to) === 0) await sleep(1);
-    child.kill('SIGINT');
-    expect(await once(child, 'exit')).toEqual([130, null]);
+    const { exit, said } = await stopOnce(() => bytesOf(to) > 0, 'SIGINT', to);
+    expect(exit).toEqual([130, null]);
     expect(said).toContain('the same command goes on');
     expect(readFileSync(whole, 'utf8').startsWith(readFileSync(to, 'utf8'))).toBe(true);
   });

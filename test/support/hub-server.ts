@@ -140,7 +140,7 @@ export async function startHub({ repository, files: directory, token }: HubOptio
     });
     if (fault?.kind === 'stall') return response.write(body.subarray(0, 100));
     if (fault?.kind !== 'break') return response.end(body);
-    return response.write(body.subarray(0, fault.afterBytes), () => setTimeout(() => response.destroy(), 50));
+    return response.write(body.subarray(0, fault.afterBytes), () => response.socket?.end()); // the end comes after the bytes
   };
 
   const home = await listen(hub, '127.0.0.1');

@@ -176,12 +176,13 @@ describe('fault C32: a consumer that ends after writing and before it acknowledg
   });
 
   it('before writing is waited for no longer than its lease, and cannot write late', async () => {
-    let finish = () => {};
+    let finish: (() => void) | undefined;
     const slow = jobStand({ beforeTexts: () => new Promise<void>((resolve) => (finish = resolve)) });
     await put({ a: 'one' });
     await slow.tick();
     const lost = slow.deliver();
-    await expect.poll(() => rows('SELECT claim IS NOT NULL AS held FROM jobs')).toEqual([{ held: 1 }]);
+    await expect.poll(() => finish).toBeDefined();
+    expect(await rows('SELECT claim IS NOT NULL AS held FROM jobs')).toEqual([{ held: 1 }]);
     const other = jobStand();
     await other.tick(true);
     await other.deliver();
@@ -191,7 +192,7 @@ describe('fault C32: a consumer that ends after writing and before it acknowledg
     await other.deliver();
     expect(other.embedded).toEqual(['one']);
     await db.prepare('UPDATE vectors SET embedded_at = 1').run();
-    finish();
+    finish!();
     await lost;
     expect(await rows('SELECT embedded_at FROM vectors')).toEqual([{ embedded_at: 1 }]);
   });

@@ -8,6 +8,7 @@ export { gelu } from './activation';
 export { addLayerNorm, allFinite, unitRows } from './norm';
 export { addRowI16, loadRowI8 } from './rows';
 export { gemmF32, meanRows, rowDots } from './heads';
+export { bestDots } from './max-sim';
 
 /**
  * Nobody outside calls these. What is called from one place alone is inlined there, and code that runs is never replaced: a first call would
@@ -15,6 +16,7 @@ export { gemmF32, meanRows, rowDots } from './heads';
  */
 export { packQueries, prepareFactors, scoreBlock } from './attention';
 export { storeKey, storeValue } from './key-value-store';
+export { dots4x4, widenRows } from './max-sim';
 export { quantizeGroup } from './quantize';
 export { weighHalves } from './softmax';
 

@@ -88,7 +88,7 @@ export async function computeScores(
   const truncated: boolean[] = [];
   const score = (pair: number, passage: Partial<ScoredText>, passageTokens: number, isCut: boolean): void => {
     const query = queryOfPair[pair]!;
-    scores[pair] = scorePair(withAll(query), withAll(passage), colbertSize, weights);
+    scores[pair] = scorePair(withAll(query), withAll(passage), colbertSize, weights, embedder.maxSim);
     tokens[pair] = [query.tokenIds.length, passageTokens];
     truncated[pair] = query.truncated || isCut;
   };

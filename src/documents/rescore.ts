@@ -1,5 +1,6 @@
 import { planPasses } from '../engine/pass-plan.ts';
-import { combineScores, type ModeWeights, maxSim } from '../scoring/scoring.ts';
+import type { MaxSim } from '../kernel/max-sim.ts';
+import { combineScores, type ModeWeights } from '../scoring/scoring.ts';
 import type { SearchScope } from './candidates.ts';
 import type { Database } from './database.ts';
 import type { Hit } from './search.ts';
@@ -9,6 +10,8 @@ export interface RescoreOptions {
   readonly weights: ModeWeights;
   /** Floats a ColBERT row. */
   readonly colbertSize: number;
+  /** An embedder's. */
+  readonly maxSim: MaxSim;
   /** ColBERT rows of documents that have none stored; those that have gone meanwhile are left out. */
   readonly embedRows: (documents: readonly number[]) => AsyncIterable<readonly [document: number, rows: Float32Array]>;
 }
@@ -26,7 +29,7 @@ export async function rescore(
   { set, tenant }: SearchScope,
   rows: Float32Array,
   hits: readonly Hit[],
-  { weights, colbertSize, embedRows }: RescoreOptions,
+  { weights, colbertSize, maxSim, embedRows }: RescoreOptions,
 ): Promise<Hit[]> {
   const scores = new Map<number, number>();
   const pages = planPasses(
@@ -36,12 +39,12 @@ export async function rescore(
   for (const page of pages) {
     const keys = page.map((index) => hits[index]!.document);
     for (const { document, colbert } of await readVectors(db, set, tenant, keys, colbertSize)) {
-      if (colbert) scores.set(document, maxSim(rows, colbert, colbertSize));
+      if (colbert) scores.set(document, maxSim(rows, colbert));
     }
   }
   const others = hits.map(({ document }) => document).filter((document) => !scores.has(document));
   if (others.length > 0) {
-    for await (const [document, made] of embedRows(others)) scores.set(document, maxSim(rows, made, colbertSize));
+    for await (const [document, made] of embedRows(others)) scores.set(document, maxSim(rows, made));
   }
   return hits.flatMap((hit) => {
     const colbert = scores.get(hit.document);

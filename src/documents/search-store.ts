@@ -92,8 +92,9 @@ export async function searchStore(deps: StoreDeps, request: StoreQuery, signal?:
     }
   }
   const { colbertSize } = embedder.manifest.architecture;
+  const { maxSim } = embedder;
   const ranked = query.colbert
-    ? bestHits(await rescore(db, scope, query.colbert, hits, { weights, colbertSize, embedRows }), mode, limit)
+    ? bestHits(await rescore(db, scope, query.colbert, hits, { weights, colbertSize, maxSim, embedRows }), mode, limit)
     : hits;
   const keys = ranked.map(({ document }) => document);
   const documents = await readFound(db, tenant, keys, request.withText);

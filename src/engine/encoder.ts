@@ -10,7 +10,7 @@ import {
   type TableLayout,
 } from '../format/layout.ts';
 import type { Manifest } from '../format/manifest.ts';
-import { type Kernel, WASM_PAGE_BYTES } from '../kernel/kernel.ts';
+import { growTo, type Kernel } from '../kernel/kernel.ts';
 import type { ShardSource } from '../shards/source.ts';
 import { createEmbeddingTables, embedTokens, type LoadShard } from './embeddings.ts';
 import type { Pace } from './encoder-layer.ts';
@@ -167,15 +167,3 @@ const pageSizes = (table: TableLayout): PageSizes => ({
   pageBytes: planPageLayout(table, 0).byteLength,
   pageCount: table.pageCount,
 });
-
-function growTo({ memory }: Kernel, bytes: number): void {
-  const missing = bytes - memory.buffer.byteLength;
-  if (missing <= 0) return;
-  try {
-    memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
-  } catch (cause) {
-    throw new ServiceError('budget_exceeded', `wasm memory cannot grow to ${bytes} bytes; send shorter texts`, {
-      cause,
-    });
-  }
-}

@@ -1,6 +1,7 @@
 import { ServiceError } from '../errors.ts';
 import type { Architecture } from '../format/architecture.ts';
 import { alignUp, PANEL_COLUMNS } from '../format/layout.ts';
+import { maxSimBytes } from '../kernel/max-sim.ts';
 
 /** Keys of a text are stored in panels of this many. */
 export const KEY_MULTIPLE = PANEL_COLUMNS;
@@ -50,6 +51,8 @@ export interface MemoryPlan {
   /** PAGE_BUFFERS pages of either table. */
   readonly pages: number;
   readonly pageBytes: number;
+  /** `maxSimBytes`, at one address in all plans of a model: scores are computed while another's pass is under way. */
+  readonly maxSim: number;
   readonly slots: number;
   readonly slotBytes: number;
   readonly slotCount: number;
@@ -115,6 +118,7 @@ export function planMemory(
   const hotPositions = takeHot(sizes.positions, HOT_PAGES.positions);
   const pageBytes = Math.max(sizes.words.pageBytes, sizes.positions.pageBytes);
   const pages = take(PAGE_BUFFERS * pageBytes);
+  const maxSim = take(maxSimBytes(colbertSize));
   const slots = end;
   const slotBytes = alignUp(sizes.layerBytes);
 
@@ -153,6 +157,7 @@ export function planMemory(
     hotPositions,
     pages,
     pageBytes,
+    maxSim,
     slots,
     slotBytes,
     slotCount,

@@ -1,3 +1,5 @@
+import { ServiceError } from '../errors.ts';
+
 /** Addresses are byte offsets into `memory`. Contracts stand at each function in `assembly/`. */
 interface KernelExports {
   heapBase(): number;
@@ -75,6 +77,15 @@ interface KernelExports {
     out: number,
     panelScratch: number,
   ): void;
+  bestDots(
+    queries: number,
+    queryRows: number,
+    width: number,
+    passages: number,
+    passageRows: number,
+    panel: number,
+    best: number,
+  ): void;
 }
 
 /** The dot product in use: `fused` needs VNNI, `pairwise` any relaxed SIMD, `plain` neither. Bits are the same on all. */
@@ -114,6 +125,19 @@ function instantiate(module: WebAssembly.Module, maximumBytes: number, forced?: 
   const exports = instance.exports as unknown as KernelExports;
   const dotPath = DOT_PATHS[exports.selectDot(forced ? DOT_PATHS.indexOf(forced) : -1)]!;
   return { ...exports, memory, dotPath };
+}
+
+/** Gives the memory at least so many bytes. @throws ServiceError `budget_exceeded` where its maximum is lower, or there is no more. */
+export function growTo({ memory }: Pick<Kernel, 'memory'>, bytes: number): void {
+  const missing = bytes - memory.buffer.byteLength;
+  if (missing <= 0) return;
+  try {
+    memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
+  } catch (cause) {
+    throw new ServiceError('budget_exceeded', `wasm memory cannot grow to ${bytes} bytes; send shorter texts`, {
+      cause,
+    });
+  }
 }
 
 /** One tile of extreme operands: a runtime whose relaxed dot is wrong (V8 of Node 20 behind its flag) shows it here. */

@@ -131,6 +131,21 @@ export function attention(
   return out;
 }
 
+/** Twin of `bestDots` from the beginning, bit for bit: the largest product of each query row with a passage row. */
+export function bestDots(queries: Float32Array, passages: Float32Array, width: number): number[] {
+  const best: number[] = [];
+  for (let q = 0; q < queries.length; q += width) {
+    let most = Number.NEGATIVE_INFINITY;
+    for (let p = 0; p < passages.length; p += width) {
+      let sum = 0;
+      for (let i = 0; i < width; i++) sum += queries[q + i]! * passages[p + i]!;
+      most = Math.max(most, sum);
+    }
+    best.push(most);
+  }
+  return best;
+}
+
 /** Rows of [rows, width] to unit length. */
 export function unitRows(x: Float32Array, width: number): Float32Array {
   const out = x.slice();

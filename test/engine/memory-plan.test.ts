@@ -29,6 +29,7 @@ const REGIONS = [
   'embeddings',
   'heads',
   'pages',
+  'maxSim',
   'slots',
   'hidden',
   'keys',

@@ -1,6 +1,7 @@
 import type { Embedder, Embedding, EmbedOptions } from '../../src/embedder.ts';
 import { ServiceError } from '../../src/errors.ts';
 import type { Manifest } from '../../src/format/manifest.ts';
+import { maxSim } from '../../src/scoring/scoring.ts';
 
 export const HIDDEN = 64;
 export const COLBERT = 32;
@@ -76,6 +77,7 @@ export function fakeEmbedder({
       return { tokens: texts.map((text) => text.length + 2), passes: 1, cpuMs: 1, fits: true };
     },
     embedEach,
+    maxSim: (query, passage) => maxSim(query, passage, COLBERT),
     async embed(texts, options, signal) {
       const embeddings: Embedding[] = [];
       for await (const embedding of embedEach(texts, options, signal)) embeddings.push(embedding);

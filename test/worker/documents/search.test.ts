@@ -197,6 +197,11 @@ describe('searchDocuments', () => {
 });
 
 describe('rescore', () => {
+  const RESCORE = {
+    colbertSize: COLBERT_SIZE,
+    maxSim: (query: Float32Array, passage: Float32Array) => maxSim(query, passage, COLBERT_SIZE),
+  };
+
   it('scores by stored rows where there are any, and by rows made anew elsewhere', async () => {
     const { hits } = await search({ limit: 30 });
     const rowsOf = new Map(hits.map(({ document }) => [document, unitRows(6, COLBERT_SIZE)]));
@@ -206,7 +211,7 @@ describe('rescore', () => {
       for (const document of documents) yield [document, rowsOf.get(document)!] as const;
     }
     const weights = [0.4, 0.2, 0.4] as const;
-    const rescored = await rescore(db, scope, colbert, hits, { weights, colbertSize: COLBERT_SIZE, embedRows });
+    const rescored = await rescore(db, scope, colbert, hits, { weights, ...RESCORE, embedRows });
     expect(rescored.map(({ document }) => document)).toEqual(hits.map(({ document }) => document));
     const without = hits.map(({ document }) => document).filter((document) => document % 3 !== 1);
     expect(asked.toSorted()).toEqual(without.toSorted());
@@ -225,7 +230,7 @@ describe('rescore', () => {
     const { hits } = await search({ limit: 6 });
     const rescored = await rescore(db, scope, colbert, hits, {
       weights: DEFAULT_MODE_WEIGHTS,
-      colbertSize: COLBERT_SIZE,
+      ...RESCORE,
       async *embedRows() {},
     });
     expect(rescored.map(({ document }) => document)).toEqual(

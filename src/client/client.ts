@@ -8,6 +8,7 @@ import type {
 } from '../routes/native-schema.ts';
 import type { Info } from '../routes/ops-schema.ts';
 import type { RanksV1, RerankRequestV1 } from '../routes/rerank-schema.ts';
+import type { search as searchOperation } from '../routes/search-schema.ts';
 import type { tokenize as tokenizeOperation } from '../routes/tei-schema.ts';
 import { batches, bodyWith, inCallersList, roomBeside } from './batches.ts';
 import { encodeEach } from './encode.ts';
@@ -48,6 +49,10 @@ export interface Ranked {
   readonly score: number;
 }
 
+export type SearchFields = InferInput<typeof searchOperation.request>;
+/** Stored documents, best first, and how they were found. */
+export type SearchResults = InferOutput<typeof searchOperation.answer>;
+
 export type Scores = InferOutput<typeof ScoreAnswer>;
 export type Estimate = InferOutput<typeof EstimateAnswer>;
 export type ServiceInfo = InferOutput<typeof Info>;
@@ -67,6 +72,8 @@ export interface Client {
   score(request: ScoreFields, options?: CallOptions): Promise<Scores>;
   /** Best first. */
   rerank(request: RerankFields, options?: CallOptions): Promise<Ranked[]>;
+  /** The stored documents that answer a query best: docs/search.md. */
+  search(request: SearchFields, options?: CallOptions): Promise<SearchResults>;
   tokenize(texts: readonly string[], options?: CallOptions): Promise<Token[][]>;
   /** What `encode` would take; `fits` where each of its requests does. */
   estimate(texts: readonly string[], options?: EstimateOptions): Promise<Estimate>;
@@ -142,6 +149,8 @@ export function createClient(options: ClientOptions): Client {
         .sort((a, b) => b.score - a.score || a.index - b.index)
         .slice(0, fields.top_n);
     },
+    search: async (request, { signal } = {}) =>
+      (await send(options, '/search', { body: JSON.stringify(request), signal })).json(),
     async tokenize(texts, { signal } = {}) {
       const answers = await askAll<Token[][]>('/tokenize', {}, ['inputs', texts], ofTexts, signal);
       return answers.flatMap(({ answer }) => answer);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient } from '../../src/client/client.ts';
 import { type DevServer, startDevServer } from '../support/dev-server.ts';
 import { M3EDGE } from '../support/run-command.ts';
 
@@ -49,6 +50,19 @@ describe('POST /search after npm start, with the demo model', () => {
     expect(results[0]).toMatchObject({ id: 'whale', text: DOCUMENTS.whale, metadata: {} });
     expect(results[0].score).toBe(results[0]['sparse+dense']);
     expect(rest).toMatchObject({ scored: 4, complete: true, model: 'demo', usage: { passage_tokens: 0 } });
+  });
+
+  it('answers m3edge/client the same, and its errors by their fields', async () => {
+    const m3 = createClient({ baseUrl: server.url });
+    const request = { query: 'embedding model', mode: 'colbert+sparse+dense', limit: 2, return_text: true } as const;
+    const answer = await m3.search(request);
+    expect(answer).toEqual(await search(request));
+    expect(answer.results[0]).toMatchObject({ id: 'm3', text: DOCUMENTS.m3 });
+    await expect(m3.search({ query: 'a', limit: 101 })).rejects.toThrow('limit must be at most 100');
+    await expect(m3.search({ query: ' ' })).rejects.toMatchObject({ code: 'empty_input', param: 'query' });
+    await expect(m3.search({ query: 'a' }, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    );
   });
 
   it('gives the scores of /score, but for the rounding of what is stored', async () => {

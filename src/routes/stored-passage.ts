@@ -107,7 +107,7 @@ function base64Bytes(base64: string, param: string): Uint8Array {
 }
 
 function readWeights(weights: Readonly<Record<string, number>>, param: string, vocabularySize: number) {
-  const entries = Object.entries(weights).map(([id, weight]) => [Number(id), weight] as const);
+  const entries = Object.entries(weights).map(([id, weight]) => [Number(id), Math.fround(weight)] as const);
   if (entries.some(([id]) => id >= vocabularySize)) {
     throw invalid(param, `has a token id beyond the model's ${vocabularySize}`);
   }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { modelDirectory } from '../support/models.ts';
+import { appUnderTest } from '../support/call-app.ts';
+import { modelDirectory, openModel } from '../support/models.ts';
 import { jsonLines, m3edge, startM3edge } from '../support/run-command.ts';
 
 const model = modelDirectory('micro-m3', 'q8');
@@ -106,6 +107,22 @@ describe('m3edge reembed', () => {
     const [line] = jsonLines((await m3edge(args, input.slice(0, input.indexOf('\n')))).stdout);
     expect(line).toMatchObject({ id: 'd0', tokens: 9, truncated: true });
     expect(line.colbert_vecs).toHaveLength(8);
+  });
+
+  it('writes lines that /score takes as stored passages, with the scores of their texts', async () => {
+    const lines = input.split('\n').slice(0, 3);
+    const options = ['--from', '-', '--to', '-', '--colbert'];
+    const { stdout } = await m3edge(['reembed', '--model', model, ...options], lines.join('\n'));
+    const passages = jsonLines(stdout).map(({ fingerprint, dense_vecs, lexical_weights, colbert_vecs }) => {
+      return { fingerprint, dense_vecs, lexical_weights, colbert_vecs };
+    });
+    const embedder = await openModel(model);
+    const { post } = appUnderTest(async () => embedder);
+    const query = documents[2]!.text;
+    const ofLines = await post('/score', { query, passages });
+    const ofTexts = await post('/score', { query, passages: documents.slice(0, 3).map(({ text }) => text) });
+    expect(ofLines.status).toBe(200);
+    expect({ ...ofLines.json, usage: null }).toEqual({ ...ofTexts.json, usage: null });
   });
 
   it.each<[string, string[], RegExp]>([

@@ -92,7 +92,7 @@ async function* checkTorture(models: readonly [string, string]): AsyncGenerator<
   const { lost, duplicated, wrongHashes, wrongVectors, wrongPostings, jobs, servesLastModel } = report;
   const wrong = lost + duplicated + wrongHashes + wrongVectors + wrongPostings + jobs;
   yield {
-    claim: `${report.documents} documents, the process group killed ${report.kills} times at seeded counts of D1 writes, the model changed half way: nothing lost or doubled, every hash, fingerprint, vector and posting right`,
+    claim: `${report.documents} documents, the process group killed ${report.kills} times at seeded counts of D1 writes, at last with ${report.claimedByDead} documents claimed, the model changed half way: nothing lost or doubled, every hash, fingerprint, vector and posting right`,
     figure: `seed ${SEED}, ${report.writes} writes: ${lost} lost, ${duplicated} doubled, ${wrongHashes} wrong hashes, ${wrongVectors} wrong vectors, ${wrongPostings} wrong postings, ${jobs} left; ${servesLastModel ? 'the new model is' : 'the new model is NOT'} served`,
     verdict: verdict(wrong === 0 && servesLastModel),
   };

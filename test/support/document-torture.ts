@@ -17,7 +17,10 @@ export interface TortureOptions {
 
 export interface TortureReport {
   readonly documents: number;
+  /** At least as many as were asked for. */
   readonly kills: number;
+  /** Documents that were claimed when the last kill came: all that comes to an end after it has waited for these claims to end by themselves. */
+  readonly claimedByDead: number;
   /** What consumers have written to D1, all in all: rows of jobs and vectors. */
   readonly writes: number;
   /** Documents without vectors of the last model. */
@@ -45,7 +48,8 @@ const PATIENCE_MS = 120_000;
 
 /**
  * Embeds documents under a server that is killed again and again, its whole process group by SIGKILL, each time after so many writes to D1 as the seed says;
- * some texts change meanwhile, and half way the model. Then lets the last server come to its end, and looks at what D1 holds.
+ * some texts change meanwhile, and half way the model. The last kill hits a consumer that has claimed documents, and is repeated until it does. Then lets the
+ * last server come to its end, and looks at what D1 holds.
  */
 export async function torture({ models, documents, kills, seed, onProgress }: TortureOptions): Promise<TortureReport> {
   const random = seededRandom(seed);
@@ -65,19 +69,26 @@ export async function torture({ models, documents, kills, seed, onProgress }: To
 
     // A document takes three writes a model; kills come so close that there is always work left to be killed at.
     const spread = Math.ceil((6 * documents) / kills);
-    for (let kill = 0; kill < kills; kill++) {
-      server = await startDocumentServer(state, assets[kill < kills / 2 ? 0 : 1]!);
-      if (kill === 0) await server.import(lines);
-      const edited = idOf(pick(documents));
-      texts.set(edited, textOf());
-      await server.json('PUT', `/documents/${edited}`, { text: texts.get(edited) });
+    const claimed = () => Number(database.prepare(CLAIMED).get()!.n);
+    let killed = 0;
+    while (killed < kills || claimed() === 0) {
+      server = await startDocumentServer(state, assets[killed < kills / 2 ? 0 : 1]!);
+      if (killed === 0) await server.import(lines);
+      const isLast = killed >= kills - 1;
+      for (let edits = isLast ? LAST_EDITS : 1; edits > 0; edits--) {
+        const edited = idOf(pick(documents));
+        texts.set(edited, textOf());
+        await server.json('PUT', `/documents/${edited}`, { text: texts.get(edited) });
+      }
       const target = writes() + 1 + pick(spread);
-      await ticking(server, () => writes() >= target);
+      await ticking(server, () => (isLast ? claimed() > 0 : writes() >= target));
       await server.kill();
-      onProgress?.(`killed ${kill + 1} times, after ${writes()} writes`);
+      killed++;
+      onProgress?.(`killed ${killed} times, after ${writes()} writes`);
     }
+    const claimedByDead = claimed();
     server = await startDocumentServer(state, assets[1]!);
-    await ticking(server, () => Number(database.prepare(WAITING).get()!.n) === 0);
+    await ticking(server, () => database.prepare(IS_OVER).get()!.yes === 1);
     const { serving, fingerprint } = await server.json('GET', '/reembed/status');
     await server.kill();
 
@@ -97,7 +108,8 @@ export async function torture({ models, documents, kills, seed, onProgress }: To
     const [{ n: wrongPostings }] = all<{ n: number }>(WRONG_POSTINGS) as [{ n: number }];
     return {
       documents,
-      kills,
+      kills: killed,
+      claimedByDead,
       writes: writes(),
       lost: [...texts.keys()].filter((id) => !rows.some((row) => row.id === id)).length,
       duplicated: vectors - pairs,
@@ -125,8 +137,15 @@ async function ticking(server: DocumentServer, isSo: () => boolean): Promise<voi
   }
 }
 
-/** Jobs of the set that is made, which is the last. */
-const WAITING = 'SELECT COUNT(*) AS n FROM jobs WHERE set_id = (SELECT MAX(id) FROM vector_sets)';
+/** Enough for a consumer to be at work for some time. */
+const LAST_EDITS = 20;
+
+/** The second model's set, once it is there. */
+const SECOND_SET = '(SELECT id FROM vector_sets ORDER BY id LIMIT 1 OFFSET 1)';
+const WAITING = `SELECT COUNT(*) AS n FROM jobs WHERE set_id = ${SECOND_SET}`;
+/** By a consumer that is at work, or dead. */
+const CLAIMED = `${WAITING} AND claim IS NOT NULL`;
+const IS_OVER = `SELECT set_id IS ${SECOND_SET} AND (${WAITING}) = 0 AS yes FROM serving`;
 
 /** Counts claims, vectors, and jobs done: what a consumer writes. The plan writes thousands of rows at once. */
 const COUNT_WRITES = `CREATE TABLE test_writes (n INTEGER NOT NULL); INSERT INTO test_writes VALUES (0);

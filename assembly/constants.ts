@@ -6,8 +6,10 @@
 /** Eight i16 ones, for pairwise sums by `dot_i16x8_s`. */
 export const ONES_I16: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 
-/** Bits 11 to 14 of each 16-bit lane. */
-export const CODE_MASK: usize = memory.data<u16>([0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800], 16);
+/** Bits 4 to 7, 8 to 11 and 11 to 14 of each 16-bit lane. */
+export const BITS_4: usize = memory.data<u16>([0x00f0, 0x00f0, 0x00f0, 0x00f0, 0x00f0, 0x00f0, 0x00f0, 0x00f0], 16);
+export const BITS_8: usize = memory.data<u16>([0x0f00, 0x0f00, 0x0f00, 0x0f00, 0x0f00, 0x0f00, 0x0f00, 0x0f00], 16);
+export const BITS_11: usize = memory.data<u16>([0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800, 0x7800], 16);
 
 /** 1.5 · 2^23: adding it rounds a float of magnitude below 2^22 to the nearest integer, ties to even, into the low mantissa bits. */
 const MAGIC: f32 = 12582912.0;

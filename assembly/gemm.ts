@@ -1,4 +1,4 @@
-import { CODE_MASK } from './constants';
+import { BITS_11, BITS_4, BITS_8 } from './constants';
 import { dotTile, dotTileTall, hasFusedDot } from './dot';
 
 /** i32 [12 rows][8 columns] of the tiles in work. */
@@ -81,35 +81,85 @@ function finishTile(rows: i32, rowScales: usize, scale: usize, columnSum: usize,
   } while (sums < end);
 }
 
+/** Bytes of a group's head by lane; 128 gives 0. Steps of columns 0 1, 2 3, 4 5, 6 7, four 16-bit lanes each; minima of columns 0 to 3, 4 to 7. */
+const SPREAD: usize = memory.data<u8>([
+  0, 128, 0, 128, 0, 128, 0, 128, 1, 128, 1, 128, 1, 128, 1, 128,
+  2, 128, 2, 128, 2, 128, 2, 128, 3, 128, 3, 128, 3, 128, 3, 128,
+  4, 128, 4, 128, 4, 128, 4, 128, 5, 128, 5, 128, 5, 128, 5, 128,
+  6, 128, 6, 128, 6, 128, 6, 128, 7, 128, 7, 128, 7, 128, 7, 128,
+  8, 8, 8, 8, 9, 9, 9, 9, 10, 10, 10, 10, 11, 11, 11, 11,
+  12, 12, 12, 12, 13, 13, 13, 13, 14, 14, 14, 14, 15, 15, 15, 15,
+], 16);
+
 /**
  * One u4g32 panel to u7: u = ((code · s + 8) >> 4) + m. With the code in bits 11..14 of a 16-bit lane that is one rounding multiplication:
- * (code · 2^11 · s + 2^14) >> 15. About 10 instructions for 16 weights; at 128 rows that is a twentieth of the panel's dots.
+ * (code · 2^11 · s + 2^14) >> 15; in bits 4..7 or 8..11 it is one by 2^7 · s or 2^3 · s, which still is below 2^15.
+ * 21 instructions for 32 weights, with the checks of a load and two stores, and 3 for the group's head; at 128 rows that is a twentieth
+ * of the panel's dots. Why the eight runs are written out: a loop's own instructions would be a fifth more.
+ * Live: 3 masks + 4 steps + 2 minima + 1 of codes + 2 in work = 12 of V8's 15 XMM.
  */
 export function unpackPanel(groups: i32, packed: usize, out: usize): void {
-  const mask = v128.load(CODE_MASK);
+  const bits4 = v128.load(BITS_4), bits8 = v128.load(BITS_8), bits11 = v128.load(BITS_11);
   do {
-    const steps = v128.load64_zero(packed), minima = v128.load64_zero(packed, 8);
-    // Columns 0 1, 2 3, 4 5, 6 7: each column's step in four 16-bit lanes.
-    const step01 = i16x8.extend_low_i8x16_u(i8x16.shuffle(steps, steps, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
-    const step23 = i16x8.extend_low_i8x16_u(i8x16.shuffle(steps, steps, 2, 2, 2, 2, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0));
-    const step45 = i16x8.extend_low_i8x16_u(i8x16.shuffle(steps, steps, 4, 4, 4, 4, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0, 0));
-    const step67 = i16x8.extend_low_i8x16_u(i8x16.shuffle(steps, steps, 6, 6, 6, 6, 7, 7, 7, 7, 0, 0, 0, 0, 0, 0, 0, 0));
-    const minimum0 = i8x16.shuffle(minima, minima, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    const minimum1 = i8x16.shuffle(minima, minima, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7);
-    const next = packed + 144;
-    packed += 16;
-    do {
-      const codes = v128.load(packed);
-      const c01 = roundingProduct(v128.and(i16x8.shl(codes, 11), mask), step01);
-      const c23 = roundingProduct(v128.and(i16x8.shl(codes, 3), mask), step23);
-      const c45 = roundingProduct(v128.and(i16x8.shl(codes, 7), mask), step45);
-      const c67 = roundingProduct(v128.and(i16x8.shr_u(codes, 1), mask), step67);
-      v128.store(out, i8x16.add(i8x16.narrow_i16x8_u(c01, c23), minimum0));
-      v128.store(out, i8x16.add(i8x16.narrow_i16x8_u(c45, c67), minimum1), 16);
-      packed += 16;
-      out += 32;
-    } while (packed < next);
+    const head = v128.load(packed);
+    const step01 = lookUp(head, v128.load(SPREAD));
+    const step23 = i16x8.shl(lookUp(head, v128.load(SPREAD, 16)), 3);
+    const step45 = i16x8.shl(lookUp(head, v128.load(SPREAD, 32)), 7);
+    const step67 = lookUp(head, v128.load(SPREAD, 48));
+    const minimum03 = lookUp(head, v128.load(SPREAD, 64)), minimum47 = lookUp(head, v128.load(SPREAD, 80));
+    let codes: v128;
+    codes = v128.load(packed, 16);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03));
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 16);
+    codes = v128.load(packed, 32);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03), 32);
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 48);
+    codes = v128.load(packed, 48);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03), 64);
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 80);
+    codes = v128.load(packed, 64);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03), 96);
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 112);
+    codes = v128.load(packed, 80);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03), 128);
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 144);
+    codes = v128.load(packed, 96);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03), 160);
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 176);
+    codes = v128.load(packed, 112);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03), 192);
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 208);
+    codes = v128.load(packed, 128);
+    v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03), 224);
+    v128.store(out, lastColumns(codes, bits4, bits11, step45, step67, minimum47), 240);
+    packed += 144;
+    out += 256;
   } while (--groups);
+}
+
+/** Four k of columns 0 to 3, from the low four bits of each byte. */
+// @ts-ignore: decorator
+@inline
+function firstColumns(codes: v128, bits11: v128, bits8: v128, step01: v128, step23: v128, minimum: v128): v128 {
+  const c01 = roundingProduct(v128.and(i16x8.shl(codes, 11), bits11), step01);
+  const c23 = roundingProduct(v128.and(codes, bits8), step23);
+  return i8x16.add(i8x16.narrow_i16x8_u(c01, c23), minimum);
+}
+
+/** Four k of columns 4 to 7, from the high four bits. */
+// @ts-ignore: decorator
+@inline
+function lastColumns(codes: v128, bits4: v128, bits11: v128, step45: v128, step67: v128, minimum: v128): v128 {
+  const c45 = roundingProduct(v128.and(codes, bits4), step45);
+  const c67 = roundingProduct(v128.and(i16x8.shr_u(codes, 1), bits11), step67);
+  return i8x16.add(i8x16.narrow_i16x8_u(c45, c67), minimum);
+}
+
+/** Bytes by number, all below 16 or from 128 on, where the relaxed form gives 0 too. */
+// @ts-ignore: decorator
+@inline
+function lookUp(bytes: v128, numbers: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(bytes, numbers) : i8x16.swizzle(bytes, numbers);
 }
 
 /** (a · b + 2^14) >> 15; neither operand is -2^15, where the relaxed form may differ. */

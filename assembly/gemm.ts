@@ -1,5 +1,6 @@
 import { BITS_11, BITS_4, BITS_8 } from './constants';
 import { dotTile, dotTileTall, hasFusedDot } from './dot';
+import { pick, roundingProduct } from './relaxed';
 
 /** i32 [12 rows][8 columns] of the tiles in work. */
 const SUMS: usize = memory.data(384, 16);
@@ -102,11 +103,11 @@ export function unpackPanel(groups: i32, packed: usize, out: usize): void {
   const bits4 = v128.load(BITS_4), bits8 = v128.load(BITS_8), bits11 = v128.load(BITS_11);
   do {
     const head = v128.load(packed);
-    const step01 = lookUp(head, v128.load(SPREAD));
-    const step23 = i16x8.shl(lookUp(head, v128.load(SPREAD, 16)), 3);
-    const step45 = i16x8.shl(lookUp(head, v128.load(SPREAD, 32)), 7);
-    const step67 = lookUp(head, v128.load(SPREAD, 48));
-    const minimum03 = lookUp(head, v128.load(SPREAD, 64)), minimum47 = lookUp(head, v128.load(SPREAD, 80));
+    const step01 = pick(head, v128.load(SPREAD));
+    const step23 = i16x8.shl(pick(head, v128.load(SPREAD, 16)), 3);
+    const step45 = i16x8.shl(pick(head, v128.load(SPREAD, 32)), 7);
+    const step67 = pick(head, v128.load(SPREAD, 48));
+    const minimum03 = pick(head, v128.load(SPREAD, 64)), minimum47 = pick(head, v128.load(SPREAD, 80));
     let codes: v128;
     codes = v128.load(packed, 16);
     v128.store(out, firstColumns(codes, bits11, bits8, step01, step23, minimum03));
@@ -153,18 +154,4 @@ function lastColumns(codes: v128, bits4: v128, bits11: v128, step45: v128, step6
   const c45 = roundingProduct(v128.and(codes, bits4), step45);
   const c67 = roundingProduct(v128.and(i16x8.shr_u(codes, 1), bits11), step67);
   return i8x16.add(i8x16.narrow_i16x8_u(c45, c67), minimum);
-}
-
-/** Bytes by number, all below 16 or from 128 on, where the relaxed form gives 0 too. */
-// @ts-ignore: decorator
-@inline
-function lookUp(bytes: v128, numbers: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(bytes, numbers) : i8x16.swizzle(bytes, numbers);
-}
-
-/** (a · b + 2^14) >> 15; neither operand is -2^15, where the relaxed form may differ. */
-// @ts-ignore: decorator
-@inline
-function roundingProduct(a: v128, b: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i16x8.relaxed_q15mulr_s(a, b) : i16x8.q15mulr_sat_s(a, b);
 }

@@ -1,6 +1,7 @@
 import { ROUND_MAGIC } from './constants';
 import { nextLane } from './dot';
 import { exp2 } from './exp2';
+import { pick, roundingProduct } from './relaxed';
 
 /**
  * Softmax of four query rows against a block of keys. Everything has a lane for a row: four keys are four vectors, and lane i of vector j is row i,
@@ -15,7 +16,8 @@ export const SCORE_UNITS: f32 = 4096;
 /** The running sum over P. */
 export const SUM_UNITS: f32 = 32768;
 /** Scores below this would be no positive float with `ROUND_MAGIC`; 1024 powers of two below zero. */
-const LEAST_SCORE: f32 = -4194304;
+const LEAST: f32 = -4194304;
+const LEAST_SCORE: usize = memory.data<f32>([LEAST, LEAST, LEAST, LEAST], 16);
 
 /** c0 to c3 of 2^-x on [0, 1), 2^15 to one: relative error 1.7e-4. From `scripts/fit-kernels.ts`. */
 const C0: usize = memory.data<i16>([32766, 32766, 32766, 32766, 32766, 32766, 32766, 32766], 16);
@@ -64,22 +66,37 @@ export function scaleScores(scores: usize, states: usize, keyScale: usize, keyMi
 // @ts-ignore: decorator
 @inline
 function scaleQuad(scores: usize, states: usize, keyScale: usize, keyMinimum: usize, high: v128, partial: bool, keys: i32): v128 {
-  let scale = v128.load(keyScale), minimum = v128.load(keyMinimum), lanes = v128.load(LANES);
+  let scale = v128.load(keyScale), minimum = v128.load(keyMinimum);
   const unit = v128.load(states), unitSum = v128.load(states, 16);
-  for (let j: usize = 0; j < 64; j += 16) {
-    const sum = f32x4.convert_i32x4_s(v128.load(scores + j));
-    const score = f32x4.add(f32x4.mul(f32x4.mul(sum, scale), unit), f32x4.mul(minimum, unitSum));
-    let biased = f32x4.add(f32x4.pmax(score, f32x4.splat(LEAST_SCORE)), v128.load(ROUND_MAGIC));
-    if (partial) {
-      biased = v128.and(biased, i32x4.lt_s(lanes, i32x4.splat(keys)));
-      lanes = nextLane(lanes);
-    }
-    high = i32x4.max_s(high, biased);
-    v128.store(scores + j, biased);
-    scale = nextLane(scale);
-    minimum = nextLane(minimum);
+  let score0 = scaled(v128.load(scores), scale, minimum, unit, unitSum);
+  scale = nextLane(scale);
+  minimum = nextLane(minimum);
+  let score1 = scaled(v128.load(scores, 16), scale, minimum, unit, unitSum);
+  scale = nextLane(scale);
+  minimum = nextLane(minimum);
+  let score2 = scaled(v128.load(scores, 32), scale, minimum, unit, unitSum);
+  let score3 = scaled(v128.load(scores, 48), nextLane(scale), nextLane(minimum), unit, unitSum);
+  if (partial) {
+    let there = i32x4.lt_s(v128.load(LANES), i32x4.splat(keys));
+    score0 = v128.and(score0, there);
+    there = nextLane(there);
+    score1 = v128.and(score1, there);
+    there = nextLane(there);
+    score2 = v128.and(score2, there);
+    score3 = v128.and(score3, nextLane(there));
   }
-  return high;
+  v128.store(scores, score0);
+  v128.store(scores, score1, 16);
+  v128.store(scores, score2, 32);
+  v128.store(scores, score3, 48);
+  return i32x4.max_s(i32x4.max_s(high, score0), i32x4.max_s(i32x4.max_s(score1, score2), score3));
+}
+
+// @ts-ignore: decorator
+@inline
+function scaled(sums: v128, scale: v128, minimum: v128, unit: v128, unitSum: v128): v128 {
+  const score = f32x4.add(f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(sums), scale), unit), f32x4.mul(minimum, unitSum));
+  return f32x4.add(f32x4.pmax(score, v128.load(LEAST_SCORE)), v128.load(ROUND_MAGIC));
 }
 
 /**
@@ -95,12 +112,12 @@ export function weighHalves(scores: usize, states: usize, factors: usize, keyCou
   do {
     let depth = depths(maximum, scores), power = powers(depth), exponent = exponents(depth);
     let weights = i32x4.dot_i16x8_s(power, exponent);
-    const p01 = product(product(power, v128.load(factors)), exponent);
+    const p01 = roundingProduct(roundingProduct(power, v128.load(factors)), exponent);
     depth = depths(maximum, scores + 32);
     power = powers(depth);
     exponent = exponents(depth);
     weights = i32x4.add(weights, i32x4.dot_i16x8_s(power, exponent)); // 2^29 to one; the four keys' order differs by row, so no floats
-    const p23 = product(product(power, v128.load(factors, 16)), exponent);
+    const p23 = roundingProduct(roundingProduct(power, v128.load(factors, 16)), exponent);
     sum = f32x4.add(sum, f32x4.convert_i32x4_s(weights));
     const low = v128.load(LOW_BITS);
     v128.store(high, pick(i8x16.narrow_i16x8_u(i16x8.shr_u(p01, 7), i16x8.shr_u(p23, 7)), v128.load(TO_ROWS)));
@@ -120,12 +137,12 @@ export function weighWords(scores: usize, states: usize, factors: usize, keyCoun
   do {
     let depth = depths(maximum, scores), power = powers(depth), exponent = exponents(depth);
     let weights = i32x4.dot_i16x8_s(power, exponent);
-    const p01 = product(product(power, v128.load(factors)), exponent);
+    const p01 = roundingProduct(roundingProduct(power, v128.load(factors)), exponent);
     depth = depths(maximum, scores + 32);
     power = powers(depth);
     exponent = exponents(depth);
     weights = i32x4.add(weights, i32x4.dot_i16x8_s(power, exponent)); // 2^29 to one; the four keys' order differs by row, so no floats
-    const p23 = product(product(power, v128.load(factors, 16)), exponent);
+    const p23 = roundingProduct(roundingProduct(power, v128.load(factors, 16)), exponent);
     sum = f32x4.add(sum, f32x4.convert_i32x4_s(weights));
     v128.store(out, v128.shuffle<i16>(p01, p23, 0, 1, 8, 9, 11, 2, 3, 10));
     v128.store(out, v128.shuffle<i16>(p01, p23, 12, 13, 4, 5, 7, 14, 15, 6), 16);
@@ -149,9 +166,9 @@ function depths(maximum: v128, scores: usize): v128 {
 @inline
 function powers(depth: v128): v128 {
   const fraction = v128.and(i16x8.shl(depth, 3), v128.load(FRACTION));
-  let power = i16x8.sub(v128.load(C2), product(fraction, v128.load(C3)));
-  power = i16x8.sub(v128.load(C1), product(fraction, power));
-  return i16x8.sub(v128.load(C0), product(fraction, power));
+  let power = i16x8.sub(v128.load(C2), roundingProduct(fraction, v128.load(C3)));
+  power = i16x8.sub(v128.load(C1), roundingProduct(fraction, power));
+  return i16x8.sub(v128.load(C0), roundingProduct(fraction, power));
 }
 
 /** 2^-(the rest of the depth), 2^14 to one; 0 from 2^-15 down. */
@@ -167,18 +184,4 @@ export function storeFactors(out: usize, factors: v128): void {
   const next = nextLane(factors), third = nextLane(next);
   v128.store(out, pick(i16x8.narrow_i32x4_s(factors, next), v128.load(SIDE_BY_SIDE)));
   v128.store(out, pick(i16x8.narrow_i32x4_s(third, nextLane(third)), v128.load(SIDE_BY_SIDE)), 16);
-}
-
-/** (a · b + 2^14) >> 15; never are both -2^15, where the relaxed form may differ. */
-// @ts-ignore: decorator
-@inline
-function product(a: v128, b: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i16x8.relaxed_q15mulr_s(a, b) : i16x8.q15mulr_sat_s(a, b);
-}
-
-/** Bytes by index. An index is below 16, or negative for 0: the relaxed form agrees. */
-// @ts-ignore: decorator
-@inline
-function pick(bytes: v128, indices: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(bytes, indices) : i8x16.swizzle(bytes, indices);
 }

@@ -10,8 +10,9 @@ import { fingerprintOf } from './format/fingerprint.ts';
 import { TOKENIZER_FILE } from './format/layout.ts';
 import type { Manifest } from './format/manifest.ts';
 import { createHeads, type Pooling } from './heads/heads.ts';
-import { createKernel, type DotPath, type KernelModules } from './kernel/kernel.ts';
+import type { DotPath, KernelModules } from './kernel/kernel.ts';
 import { createMaxSim, type MaxSim } from './kernel/max-sim.ts';
+import { createCheckedKernel } from './kernel/self-test.ts';
 import { LIMITS } from './limits.ts';
 import type { ShardSource } from './shards/source.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer/tokenizer.ts';
@@ -163,7 +164,7 @@ export async function createEmbedder(deps: EmbedderDeps): Promise<Embedder> {
   const { architecture } = manifest;
   const maxTokens = Math.min(architecture.maxTokens, layers.maxTokens ?? architecture.maxTokens);
   const tokenizer = createTokenizer(parseVocabulary(await readWhole(shards, TOKENIZER_FILE, manifest)));
-  const kernel = createKernel(deps.kernel, planBytes, deps.dotPath);
+  const kernel = createCheckedKernel(deps.kernel, planBytes, deps.dotPath);
   const encoder = createEncoder({ manifest, shards, kernel, layers, planBytes, wait });
   const heads = createHeads(kernel, manifest);
 

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Miniflare } from 'miniflare';
 import { UserError } from './user-error.ts';
 
@@ -39,4 +40,26 @@ export async function openLocalStorage(state: string, name: string, binding: Loc
       },
     ],
   });
+}
+
+/** Two that open one state at the same moment can lock each other out, and workerd ends where its own database is locked. */
+const ATTEMPTS = 6;
+const PAUSE_MS = 150;
+
+/** Does it again where another process was at the state; what is opened in it must be closed where it fails. */
+export async function againWhileLocked<Value>(work: () => Promise<Value>): Promise<Value> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (cause) {
+      if (!isLocked(cause) || attempt === ATTEMPTS) throw cause;
+      await sleep(PAUSE_MS * attempt * (0.5 + Math.random()));
+    }
+  }
+}
+
+/** workerd's own failure says so in its code alone, a database's in its words. */
+function isLocked(cause: unknown): boolean {
+  const { code, message } = cause as { code?: string; message?: string };
+  return code === 'ERR_RUNTIME_FAILURE' || /SQLITE_BUSY|database is locked|fetch failed|ECONNRE/.test(message ?? '');
 }

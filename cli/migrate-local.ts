@@ -1,8 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { projectRoot } from './installation.ts';
-import { openLocalStorage } from './local-storage.ts';
+import { againWhileLocked, openLocalStorage } from './local-storage.ts';
 import { UserError } from './user-error.ts';
 
 /** Names the migrations that a state has; lies within the state, and goes with it. */
@@ -16,10 +15,6 @@ const APPLIED = `CREATE TABLE IF NOT EXISTS d1_migrations (
   applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 )`;
 
-/** Two that open one state at the same moment can lock each other out, and workerd ends where its own database is locked. */
-const ATTEMPTS = 6;
-const PAUSE_MS = 150;
-
 /**
  * Gives the database that `wrangler dev` keeps on disk its tables; where it has them, nothing is started. May run beside `wrangler dev`, which opens
  * the database when it is first asked for a document.
@@ -31,16 +26,10 @@ export async function migrateLocal(state: string): Promise<void> {
   const wanted = readdirSync(join(projectRoot, 'migrations')).sort();
   const marker = join(state, MARKER);
   if (readIfThere(marker) === wanted.join('\n')) return;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await migrateOnce(state, wanted);
-      break;
-    } catch (cause) {
-      if (cause instanceof UserError) throw cause;
-      if (isLocked(cause) && attempt < ATTEMPTS) await sleep(PAUSE_MS * attempt * (0.5 + Math.random()));
-      else throw new UserError(`the local database cannot be given its tables: ${(cause as Error).message}`, { cause });
-    }
-  }
+  await againWhileLocked(() => migrateOnce(state, wanted)).catch((cause) => {
+    if (cause instanceof UserError) throw cause;
+    throw new UserError(`the local database cannot be given its tables: ${(cause as Error).message}`, { cause });
+  });
   mkdirSync(dirname(marker), { recursive: true });
   writeFileSync(marker, wanted.join('\n'));
 }
@@ -54,12 +43,6 @@ async function migrateOnce(state: string, wanted: readonly string[]): Promise<vo
   } finally {
     await storage.dispose();
   }
-}
-
-/** Whether another process was at the database; workerd's own failure says so in its code alone, D1's in its words. */
-function isLocked(cause: unknown): boolean {
-  const { code, message } = cause as { code?: string; message?: string };
-  return code === 'ERR_RUNTIME_FAILURE' || /SQLITE_BUSY|database is locked|fetch failed|ECONNRE/.test(message ?? '');
 }
 
 /** D1 of a Worker, as far as it is used here. */

@@ -1,4 +1,4 @@
-import { openLocalStorage } from '../local-storage.ts';
+import { againWhileLocked, openLocalStorage } from '../local-storage.ts';
 import type { BucketAccess } from './bucket.ts';
 
 /**
@@ -12,12 +12,16 @@ export async function openLocalR2(
   state: string,
 ): Promise<{ readonly access: BucketAccess; close(): Promise<void> }> {
   const keys = { accessKeyId: 'local', secretAccessKey: 'local' };
-  const storage = await openLocalStorage(state, 'BUCKET', {
-    type: 'r2',
-    name: bucket,
-    dev: { experimentalS3Credentials: keys },
+  const binding = { type: 'r2', name: bucket, dev: { experimentalS3Credentials: keys } } as const;
+  const [storage, url] = await againWhileLocked(async () => {
+    const storage = await openLocalStorage(state, 'BUCKET', binding);
+    try {
+      return [storage, await storage.ready] as const;
+    } catch (error) {
+      await storage.dispose().catch(() => {}); // it fails for the same reason
+      throw error;
+    }
   });
-  const url = await storage.ready;
   return {
     access: { ...keys, bucket, endpoint: new URL('/cdn-cgi/local/r2/s3', url).href },
     close: () => storage.dispose(),

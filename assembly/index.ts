@@ -6,7 +6,7 @@ export { storeKeysValues } from './key-value-store';
 export { attention } from './attention';
 export { gelu } from './activation';
 export { addLayerNorm, allFinite, unitRows } from './norm';
-export { addRowI16, loadRowI8 } from './rows';
+export { addRowI16, loadRowI4, loadRowI8 } from './rows';
 export { gemmF32, meanRows, rowDots } from './heads';
 export { bestDots } from './max-sim';
 

@@ -32,6 +32,7 @@ import { createModelWriter, type ModelWriter } from './model-writer.ts';
 import { openTensors, openTokenizer } from './open-checkpoint.ts';
 import { type BuiltTokenizer, buildTokenizer } from './tokenizer.ts';
 
+export type WordType = ModelShape['wordTable']['type'];
 export type Preset = Exclude<Manifest['preset'], 'auto'>;
 
 const PRESET_WEIGHTS: Readonly<Record<Preset, WeightType>> = { q8: 'u7', q4: 'u4g32' };
@@ -44,6 +45,8 @@ export interface ModelSources extends FloatModel {
   readonly tokenizer: BuiltTokenizer;
   /** Default `nearestRounding`. */
   readonly rounding?: Rounding | undefined;
+  /** Of the word rows; default `i8`. */
+  readonly wordType?: WordType;
 }
 
 /** How many bits weights get: the same everywhere, or of each encoder layer its own. */
@@ -62,7 +65,7 @@ export async function writeModel(
 ): Promise<Manifest> {
   const { architecture, encoder, tokenizer } = sources;
   const rounding = sources.rounding ?? nearestRounding(encoder, architecture);
-  const shape = planModel(architecture, precision);
+  const shape = planModel(architecture, precision, sources.wordType);
   let totalBytes = tokenizer.bytes.length;
   for (const [, bytes] of expectedFiles(shape)) totalBytes += bytes;
   let writtenBytes = 0;
@@ -89,14 +92,14 @@ export async function writeModel(
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** @throws UserError if a file would be longer than a static asset may be. */
-export function planModel(architecture: Architecture, precision: Precision): ModelShape {
+export function planModel(architecture: Architecture, precision: Precision, wordType: WordType = 'i8'): ModelShape {
   const layers =
     typeof precision === 'string'
       ? Array.from({ length: architecture.layerCount }, () => uniformTypes(PRESET_WEIGHTS[precision]))
       : precision;
   const shape: ModelShape = {
     architecture,
-    wordTable: { pageRows: PAGE_ROWS, type: 'i8' },
+    wordTable: { pageRows: PAGE_ROWS, type: wordType },
     positionTable: { pageRows: PAGE_ROWS, type: 'i16' },
     layers,
   };

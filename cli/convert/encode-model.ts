@@ -12,7 +12,6 @@ import {
   planEmbeddingsLayout,
   planHeadsLayout,
   planLayerLayout,
-  type RowType,
   rowsInPage,
   type TableLayout,
 } from '../../src/format/layout.ts';
@@ -134,20 +133,19 @@ export function encodeEmbeddings(encoder: Checkpoint, architecture: Architecture
 
 /** `words-*.bin`, one after another. */
 export const encodeWordPages = (encoder: Checkpoint, table: TableLayout): Generator<Uint8Array> =>
-  encodePages(encoder, WORD_EMBEDDINGS, table, 'i8');
+  encodePages(encoder, WORD_EMBEDDINGS, table);
 
 /** `positions-*.bin`, one after another, row 0 of the token type table added. */
 export function encodePositionPages(encoder: Checkpoint, table: TableLayout): Generator<Uint8Array> {
   const tokenType = new Float32Array(table.width);
   readFiniteRows(encoder, TOKEN_TYPE_EMBEDDINGS, 0, 1, tokenType);
-  return encodePages(encoder, POSITION_EMBEDDINGS, table, 'i16', tokenType);
+  return encodePages(encoder, POSITION_EMBEDDINGS, table, tokenType);
 }
 
 function* encodePages(
   encoder: Checkpoint,
   name: string,
   table: TableLayout,
-  type: RowType,
   added?: Float32Array,
 ): Generator<Uint8Array> {
   const rows = new Float32Array(table.pageRows * table.width);
@@ -155,7 +153,7 @@ function* encodePages(
     const rowCount = rowsInPage(table, page);
     readFiniteRows(encoder, name, page * table.pageRows, rowCount, rows);
     if (added) for (let i = 0; i < rowCount * table.width; i++) rows[i] = rows[i]! + added[i % table.width]!;
-    yield packRowPage(rows, rowCount, table.width, type);
+    yield packRowPage(rows, rowCount, table.width, table.type);
   }
 }
 

@@ -2,6 +2,8 @@ import type { WeightType } from '../../src/format/architecture.ts';
 import {
   GROUP_BYTES,
   GROUP_SIZE,
+  I4_RUN,
+  I4_ZERO,
   PANEL_COLUMNS,
   planPageLayout,
   planTableLayout,
@@ -144,19 +146,31 @@ function sumOfWeights(u: Uint8Array): number {
   return sum - ZERO_POINT * u.length;
 }
 
-const LARGEST: Readonly<Record<RowType, number>> = { i8: 127, i16: 32767 };
+const LARGEST: Readonly<Record<RowType, number>> = { i4: 7, i8: 127, i16: 32767 };
 
 /** One page of a row table: `[rowCount, width]`, each row with its own scale. */
 export function packRowPage(rows: Float32Array, rowCount: number, width: number, type: RowType): Uint8Array {
   const layout = planPageLayout(planTableLayout(rowCount, rowCount, type, width), 0);
   const page = new Uint8Array(layout.byteLength);
   const scale = new Float32Array(page.buffer, layout.scale, rowCount);
-  const IntegerArray = type === 'i8' ? Int8Array : Int16Array;
-  const values = new IntegerArray(page.buffer, layout.values, rowCount * width);
+  const stored = page.subarray(layout.values);
+  const values =
+    type === 'i16' ? new Int16Array(page.buffer, layout.values, rowCount * width) : new Int8Array(rowCount * width);
   for (let row = 0; row < rowCount; row++) {
     scale[row] = quantiseSymmetric(rows, row * width, width, -LARGEST[type], LARGEST[type], values, row * width);
   }
+  if (type === 'i4') storeI4(values, stored);
+  else if (type === 'i8') stored.set(values);
   return page;
+}
+
+function storeI4(values: ArrayLike<number>, stored: Uint8Array): void {
+  for (let i = 0; i < values.length; i++) {
+    const place = i % I4_RUN;
+    const at = (i - place) / 2 + (place % (I4_RUN / 2));
+    const code = values[i]! + I4_ZERO;
+    stored[at] = place < I4_RUN / 2 ? code : stored[at]! | (code << 4);
+  }
 }
 
 /**

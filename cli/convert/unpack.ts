@@ -7,11 +7,15 @@ import {
 import {
   GROUP_BYTES,
   GROUP_SIZE,
+  I4_RUN,
+  I4_ZERO,
   type LinearLayout,
   PANEL_COLUMNS,
   planHeadsLayout,
   planLayerLayout,
   planPageLayout,
+  type RowType,
+  rowBytes,
   rowsInPage,
   type TableLayout,
 } from '../../src/format/layout.ts';
@@ -89,9 +93,20 @@ export function unpackRowPage(bytes: Uint8Array, table: TableLayout, page: numbe
   const rows = rowsInPage(table, page);
   const layout = planPageLayout(table, page);
   const scale = floats(bytes, layout.scale, rows);
-  const IntegerArray = table.valueBytes === 1 ? Int8Array : Int16Array;
-  const values = new IntegerArray(copyOf(bytes, layout.values, rows * table.width * table.valueBytes));
+  const stored = copyOf(bytes, layout.values, rows * rowBytes(table.type, table.width));
+  const values = integersOf(stored, table.type);
   return new Float32Array(values.length).map((_, i) => scale[Math.floor(i / table.width)]! * values[i]!);
+}
+
+function integersOf(stored: ArrayBuffer, type: RowType): Int8Array | Int16Array {
+  if (type === 'i16') return new Int16Array(stored);
+  if (type === 'i8') return new Int8Array(stored);
+  const bytes = new Uint8Array(stored);
+  return Int8Array.from({ length: 2 * bytes.length }, (_, i) => {
+    const place = i % I4_RUN;
+    const byte = bytes[(i - place) / 2 + (place % (I4_RUN / 2))]!;
+    return (place < I4_RUN / 2 ? byte & 15 : byte >> 4) - I4_ZERO;
+  });
 }
 
 /** `heads.bin` → weights. */

@@ -77,7 +77,7 @@ export function createRandomShards(architecture: Architecture, seed: number): Ra
       const bytes = new Uint8Array(layout.byteLength);
       const rows = (layout.values - layout.scale) / 4;
       fillSigned(fillWords, bytes, layout.values, layout.byteLength - layout.values);
-      const unit = table.valueBytes === 1 ? UNIFORM_DEVIATION : 256 * UNIFORM_DEVIATION;
+      const unit = table.type === 'i16' ? 256 * UNIFORM_DEVIATION : UNIFORM_DEVIATION;
       floats(bytes, layout.scale, rows).fill(ROW_DEVIATION / unit);
       return bytes;
     },

@@ -1,5 +1,12 @@
 import { ServiceError } from '../errors.ts';
-import { planPageLayout, planTableLayout, positionPageFile, type TableLayout, wordPageFile } from '../format/layout.ts';
+import {
+  planPageLayout,
+  planTableLayout,
+  positionPageFile,
+  rowBytes,
+  type TableLayout,
+  wordPageFile,
+} from '../format/layout.ts';
 import type { Manifest } from '../format/manifest.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { type HotPages, type MemoryPlan, PAGE_BUFFERS } from './memory-plan.ts';
@@ -45,7 +52,8 @@ export async function embedTokens(
   pass: Pass,
   load: LoadShard,
 ): Promise<void> {
-  const width = words.layout.width;
+  const { type, width } = words.layout;
+  const loadRow = type === 'i4' ? kernel.loadRowI4 : kernel.loadRowI8;
   const positionRows = new Uint32Array(pass.ids.length);
   for (const { start, tokens } of pass.spans) {
     for (let t = 0; t < tokens; t++) positionRows[start + t] = t + positionOffset;
@@ -54,7 +62,7 @@ export async function embedTokens(
   const positionUses = usedPages(positions.layout, positionRows);
   const reader = createPageReader(kernel, plan, load);
   await reader.read(words, plan.hotWords, wordUses, (values, scale, row, token) => {
-    kernel.loadRowI8(values + row * width, scale, width, plan.hidden + 4 * width * token);
+    loadRow(values + row * rowBytes(type, width), scale, width, plan.hidden + 4 * width * token);
   });
   await reader.read(positions, plan.hotPositions, positionUses, (values, scale, row, token) => {
     kernel.addRowI16(values + 2 * row * width, scale, width, plan.hidden + 4 * width * token);

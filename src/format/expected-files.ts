@@ -9,7 +9,6 @@ import {
   planPageLayout,
   planTableLayout,
   positionPageFile,
-  type RowType,
   type TableLayout,
   wordPageFile,
 } from './layout.ts';
@@ -17,8 +16,8 @@ import {
 /** The parts of a manifest that decide which files there are. */
 export interface ModelShape {
   readonly architecture: Architecture;
-  readonly wordTable: { readonly pageRows: number; readonly type: RowType };
-  readonly positionTable: { readonly pageRows: number; readonly type: RowType };
+  readonly wordTable: { readonly pageRows: number; readonly type: 'i4' | 'i8' };
+  readonly positionTable: { readonly pageRows: number; readonly type: 'i16' };
   readonly layers: readonly LayerWeightTypes[];
 }
 

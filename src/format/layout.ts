@@ -127,14 +127,22 @@ export interface TableLayout {
   readonly rowCount: number;
   readonly pageRows: number;
   readonly pageCount: number;
-  readonly valueBytes: 1 | 2;
+  readonly type: RowType;
   readonly width: number;
 }
 
-export type RowType = 'i8' | 'i16';
+/** How many bits a row's values have: `i4` and `i8` for words, `i16` for positions. */
+export type RowType = 'i4' | 'i8' | 'i16';
+const VALUE_BITS = { i4: 4, i8: 8, i16: 16 } as const satisfies Record<RowType, number>;
+/** Bytes of a row's values. */
+export const rowBytes = (type: RowType, width: number): number => (width * VALUE_BITS[type]) / 8;
+/** Values that share eight bytes in `i4`. */
+export const I4_RUN = 16;
+/** What 0 is stored as in `i4`. */
+export const I4_ZERO = 8;
 
 export function planTableLayout(rowCount: number, pageRows: number, type: RowType, width: number): TableLayout {
-  return { rowCount, pageRows, pageCount: Math.ceil(rowCount / pageRows), valueBytes: type === 'i8' ? 1 : 2, width };
+  return { rowCount, pageRows, pageCount: Math.ceil(rowCount / pageRows), type, width };
 }
 
 /** Rows in page `page`: `pageRows`, fewer in the last one. */
@@ -150,7 +158,7 @@ export function planPageLayout(
   const rows = rowsInPage(table, page);
   const cursor = sectionCursor();
   const scale = cursor.take(4 * rows);
-  const values = cursor.take(rows * table.width * table.valueBytes);
+  const values = cursor.take(rows * rowBytes(table.type, table.width));
   return { scale, values, byteLength: cursor.byteLength() };
 }
 

@@ -8,7 +8,7 @@ import {
   type WeightType,
 } from './architecture.ts';
 import { expectedFiles, type ModelShape, planPositionTable, planWordTable } from './expected-files.ts';
-import { MANIFEST_FILE, PANEL_COLUMNS, TOKENIZER_FILE } from './layout.ts';
+import { MANIFEST_FILE, PANEL_COLUMNS, type RowType, TOKENIZER_FILE } from './layout.ts';
 
 export interface FileEntry {
   readonly bytes: number;
@@ -96,8 +96,8 @@ export function parseManifest(text: string): Manifest {
     preset: oneOf(root.preset, 'preset', ['q8', 'q4', 'auto']),
     architecture,
     tokenizer: parseTokenizer(root.tokenizer, architecture.vocabularySize),
-    wordTable: parseTable(root.wordTable, 'wordTable', 'i8'),
-    positionTable: parseTable(root.positionTable, 'positionTable', 'i16'),
+    wordTable: parseTable(root.wordTable, 'wordTable', ['i8', 'i4']),
+    positionTable: parseTable(root.positionTable, 'positionTable', ['i16']),
     layers: parseLayers(root.layers, architecture.layerCount),
     ...(isMeasured && { fidelity: parseFidelity(root.fidelity) }),
     files: parseFiles(root.files),
@@ -186,11 +186,15 @@ function parseFidelity(value: unknown): FidelitySummary {
   return { texts: count('texts'), tokens: count('tokens'), ...figures } as unknown as FidelitySummary;
 }
 
-function parseTable<T extends 'i8' | 'i16'>(value: unknown, name: string, type: T): { pageRows: number; type: T } {
+function parseTable<T extends RowType>(
+  value: unknown,
+  name: string,
+  types: readonly T[],
+): { pageRows: number; type: T } {
   const fields = fieldsOf(value, name, ['pageRows', 'type']);
   return {
     pageRows: integer(fields.pageRows, `${name}.pageRows`, 1, 65536),
-    type: oneOf(fields.type, `${name}.type`, [type]),
+    type: oneOf(fields.type, `${name}.type`, types),
   };
 }
 

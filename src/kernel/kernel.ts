@@ -63,6 +63,7 @@ interface KernelExports {
   unitRows(x: number, rows: number, width: number): void;
   allFinite(x: number, count: number): number;
   loadRowI8(values: number, scale: number, width: number, out: number): void;
+  loadRowI4(values: number, scale: number, width: number, out: number): void;
   addRowI16(values: number, scale: number, width: number, out: number): void;
   rowDots(x: number, rows: number, width: number, weight: number, bias: number, out: number): void;
   meanRows(x: number, rows: number, width: number, out: number): void;

@@ -59,6 +59,17 @@ describe('parseManifest', () => {
     expect(parseManifest(JSON.stringify(mixed)).layers[1]).toEqual(types);
   });
 
+  it('accepts word rows of four bits, whose pages are half as long', () => {
+    const shape = { ...tinyManifest(), wordTable: { pageRows: 64, type: 'i4' } } as const;
+    const files = Object.fromEntries(
+      [...expectedFiles(shape), ['tokenizer.bin', 64] as const].map(([name, bytes]) => [name, { bytes, sha256: SHA }]),
+    );
+    const whole = 'words-00000.bin';
+    const values = (bytes: number) => bytes - 256; // behind 64 scales
+    expect(parseManifest(JSON.stringify({ ...shape, files })).wordTable.type).toBe('i4');
+    expect(values(files[whole]!.bytes)).toBe(values(tinyManifest().files[whole]!.bytes) / 2);
+  });
+
   // `[what, edits, the reason it is refused with]`.
   const { 'heads.bin': heads, 'tokenizer.bin': tokenizer, 'words-00001.bin': words } = tinyManifest().files;
   const hostile: readonly (readonly [string, readonly Edit[], RegExp])[] = [
@@ -83,7 +94,7 @@ describe('parseManifest', () => {
     ['an epsilon of 0', [['architecture/layerNormEpsilon', 0]], /architecture\.layerNormEpsilon/],
     ['an id beyond the vocabulary', [['tokenizer/eos', 96]], /tokenizer\.eos: got 96/],
     ['a page of no rows', [['wordTable/pageRows', 0]], /wordTable\.pageRows/],
-    ['words in 16 bits', [['wordTable/type', 'i16']], /wordTable\.type: got "i16", wanted i8/],
+    ['words in 16 bits', [['wordTable/type', 'i16']], /wordTable\.type: got "i16", wanted i8 or i4/],
     ['a layer too few', [['layers', [{}]]], /layers: got "1 entries", wanted architecture\.layerCount \(2\)/],
     ['layers that are a number', [['layers', 2]], /layers: got 2/],
     ['an unknown packing', [['layers/1/qkv', 'u2']], /layers\[1\]\.qkv: got "u2"/],

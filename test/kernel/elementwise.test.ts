@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { packRowPage } from '../../cli/convert/pack.ts';
+import { planPageLayout, planTableLayout } from '../../src/format/layout.ts';
 import { gelu, layerNorm, linear, unitRows } from '../../src/kernel/scalar.ts';
 import { createArena, createRandom, largestDifference, normals } from '../support/wasm-arena.ts';
 
@@ -62,6 +64,18 @@ describe('rows of the tables', () => {
     expect(arena.floats(out, 64)).toEqual(
       Float32Array.from({ length: 64 }, (_, i) => 0.5 * words[i]! + 0.25 * positions[i]!),
     );
+  });
+});
+
+describe('rows of four bits', () => {
+  it('are scale times what the converter packed', () => {
+    const arena = createArena();
+    const values = Float32Array.from({ length: 128 }, (_, i) => 0.5 * (((7 * i) % 15) - 7));
+    const table = planTableLayout(1, 1, 'i4', 128);
+    const page = packRowPage(values, 1, 128, 'i4');
+    const [address, out] = [arena.put(page), arena.room(4 * 128)];
+    arena.kernel.loadRowI4(address + planPageLayout(table, 0).values, 0.5, 128, out);
+    expect(arena.floats(out, 128)).toEqual(values);
   });
 });
 

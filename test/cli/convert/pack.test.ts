@@ -93,6 +93,7 @@ describe('unpack', () => {
 
 describe('packRowPage', () => {
   it.each([
+    ['i4', 1 / 7],
     ['i8', 1 / 127],
     ['i16', 1 / 32767],
   ] as const)('holds each row within half a step of its own range (%s)', (type, step) => {
@@ -107,6 +108,18 @@ describe('packRowPage', () => {
         expect(Math.abs(restored[i]! - weights[i]!)).toBeLessThanOrEqual(largest * step); // half a step, and half for what the fit may clip
       }
     }
+  });
+});
+
+describe('packRowPage of i4', () => {
+  it('puts the first eight of 16 values into low bits, the others into high ones', () => {
+    const values = Float32Array.from({ length: 64 }, (_, i) => (i % 15) - 7);
+    const page = packRowPage(values, 1, 64, 'i4');
+    const stored = page.subarray(planPageLayout(planTableLayout(1, 1, 'i4', 64), 0).values);
+    expect([...stored.subarray(0, 8)]).toEqual(
+      Array.from({ length: 8 }, (_, j) => values[j]! + 8 + 16 * (values[j + 8]! + 8)),
+    );
+    expect(unpackRowPage(page, planTableLayout(1, 1, 'i4', 64), 0)).toEqual(values);
   });
 });
 

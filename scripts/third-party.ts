@@ -102,6 +102,7 @@ nothing of its library. Their polynomial coefficients come from \`scripts/fit-ke
 | --- | --- | --- |
 | a vocabulary of 8,000 pieces, \`micro-spm.model\`, and the \`tokenizer.json\` and \`sentencepiece.bpe.model\` made of it | \`test/fixtures\`, \`cli/demo\` | trained for this project on the Universal Declaration of Human Rights, which is in the public domain |
 | parts of words, \`pieces.txt\` | \`cli/demo\`, \`model-shards/demo\` | counted by \`scripts/demo-pieces.ts\` in Unicode CLDR 48.2, Unicode-3.0: the npm packages \`cldr-annotations-full\` and \`cldr-localenames-full\` |
+| common Thai words and Chinese characters, the first line of \`pieces.txt\` | the same | chosen by \`scripts/demo-pieces.ts\` from the npm package \`stopwords-iso\` 1.1.0, MIT |
 | the demo's other pieces | \`model-shards/demo\` | single characters that \`m3edge model demo\` enumerates by Unicode blocks and with the runtime's text decoders |
 | the demo's weights | \`model-shards/demo\` | constructed by \`m3edge model demo\`, not trained on anything |
 | the character map \`nmt_nfkc\` inside that vocabulary | the same | SentencePiece, Apache-2.0, computed from Unicode's normalisation data, Unicode-3.0 |
@@ -121,6 +122,10 @@ ${texts.join('\n\n')}
 ### Unicode-3.0
 
 ${quoted(read('scripts/licences/Unicode-3.0.txt').trim())}
+
+### MIT, of stopwords-iso
+
+${quoted(read('scripts/licences/MIT-stopwords-iso.txt').trim())}
 
 ### Apache-2.0
 

@@ -17,7 +17,7 @@ import { buildVocabularyOf } from '../tokenizer/build.ts';
 import type { Pipeline } from '../tokenizer/pipeline.ts';
 import { readSentencepiece } from '../tokenizer/sentencepiece.ts';
 import {
-  CODE_SIZE,
+  COLBERT_SIZE,
   HEAD_COUNT,
   HIDDEN_SIZE,
   INTERMEDIATE_SIZE,
@@ -26,14 +26,20 @@ import {
   MAX_TOKENS,
   POSITION_OFFSET,
   readPair,
+  SELDOM,
+  UNSPACED,
+  UNSPACED_VALUE,
 } from './channels.ts';
 import { type Layer, type Linear, neighbourLayer, poolingLayer, stateAlone } from './layers.ts';
 import { positionRows, wordRows } from './rows.ts';
-import { demoPieces } from './vocabulary.ts';
+import { commonWords, demoPieces } from './vocabulary.ts';
 
 const LAYER_NORM_EPSILON = 1e-5;
-const SEED = 20260101;
-/** A lexical weight a letter, and none for the first half of one: signs and spaces have none. */
+const SEED = 3;
+/**
+ * A lexical weight a letter, none for the first half of one: signs and spaces have none. A piece that the text has once gains another, one of an
+ * unspaced script another still.
+ */
 const LEXICAL_SCALE = 0.05;
 const NO_LETTERS = 0.5;
 
@@ -44,7 +50,8 @@ const NO_LETTERS = 0.5;
  * @throws UserError if `outDir` holds anything but a model.
  */
 export async function writeDemo(outDir: string): Promise<Manifest> {
-  const pipeline = demoPipeline();
+  const list = read('pieces.txt').toString();
+  const pipeline = demoPipeline(list);
   const architecture: Architecture = {
     vocabularySize: pipeline.pieces.length,
     hiddenSize: HIDDEN_SIZE,
@@ -55,31 +62,40 @@ export async function writeDemo(outDir: string): Promise<Manifest> {
     positionOffset: POSITION_OFFSET,
     maxTokens: MAX_TOKENS,
     layerNormEpsilon: LAYER_NORM_EPSILON,
-    colbertSize: HIDDEN_SIZE,
+    colbertSize: COLBERT_SIZE,
   };
   const model = { name: 'demo', upstream: 'm3edge model demo', revision: null, licence: 'MIT', demo: true } as const;
   const writer = createModelWriter(outDir);
   try {
     const tokenizer = describeVocabulary(buildVocabularyOf(pipeline));
-    return await writeModel(writer, { architecture, tokenizer, ...demoTensors(pipeline) }, 'q8', model);
+    return await writeModel(
+      writer,
+      { architecture, tokenizer, ...demoTensors(pipeline, commonWords(list)), wordType: 'i4' },
+      'q4',
+      model,
+    );
   } catch (error) {
     writer.abort();
     throw error;
   }
 }
 
+const read = (name: string) => readFileSync(new URL(name, import.meta.url));
+
 /** The demo's pieces between the special tokens, in the pipeline of a published vocabulary. */
-function demoPipeline(): Pipeline {
-  const read = (name: string) => readFileSync(new URL(name, import.meta.url));
+function demoPipeline(list: string): Pipeline {
   const published = readSentencepiece(read('micro-spm.model'));
   const { pieces, special } = published;
-  const own = [...pieces.slice(0, special.unknown + 1), ...demoPieces(read('pieces.txt').toString())];
+  const own = [...pieces.slice(0, special.unknown + 1), ...demoPieces(list)];
   return { ...published, pieces: [...own, pieces[special.mask]!], special: { ...special, mask: own.length } };
 }
 
 type Tensors = Map<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 
-function demoTensors(pipeline: Pipeline): { encoder: Checkpoint; sparse: Checkpoint; colbert: Checkpoint } {
+function demoTensors(
+  pipeline: Pipeline,
+  common: ReadonlySet<string>,
+): { encoder: Checkpoint; sparse: Checkpoint; colbert: Checkpoint } {
   const encoder: Tensors = new Map();
   const ones = new Float32Array(HIDDEN_SIZE).fill(1);
   const zeros = new Float32Array(HIDDEN_SIZE);
@@ -90,30 +106,33 @@ function demoTensors(pipeline: Pipeline): { encoder: Checkpoint; sparse: Checkpo
     encoder.set(`${name}.bias`, { shape: [HIDDEN_SIZE], values: zeros });
   };
 
-  const words = wordRows(pipeline);
+  const words = wordRows(pipeline, common);
   const positions = positionRows();
   addRows(WORD_EMBEDDINGS, words);
   addRows(POSITION_EMBEDDINGS, positions);
   addRows(TOKEN_TYPE_EMBEDDINGS, zeros);
   addNorm(EMBEDDINGS_NORM);
 
-  const neighbours = neighbourLayer(SEED);
   const { bos } = pipeline.special;
-  const bosRow = Float32Array.from({ length: HIDDEN_SIZE }, (_, i) => {
+  const bosEmbedding = Float32Array.from({ length: HIDDEN_SIZE }, (_, i) => {
     return words[bos * HIDDEN_SIZE + i]! + positions[POSITION_OFFSET * HIDDEN_SIZE + i]!;
   });
-  const bosState = stateAlone(layerNorm(bosRow, ones, zeros, LAYER_NORM_EPSILON), neighbours, LAYER_NORM_EPSILON);
+  const bosRow = layerNorm(bosEmbedding, ones, zeros, LAYER_NORM_EPSILON);
+  const neighbours = neighbourLayer(SEED, bosRow);
+  const bosState = stateAlone(bosRow, neighbours, LAYER_NORM_EPSILON);
   for (const [index, layer] of [neighbours, poolingLayer(bosState)].entries()) addLayer(encoder, addNorm, index, layer);
 
   const sparse = new Float32Array(HIDDEN_SIZE);
   readPair(sparse, LETTERS, (2 * LEXICAL_SCALE) / LETTER_VALUE);
+  readPair(sparse, UNSPACED, (2 * LEXICAL_SCALE) / UNSPACED_VALUE);
+  readPair(sparse, SELDOM, 2 * LEXICAL_SCALE);
   const sparseBias = Float32Array.of(-NO_LETTERS * LEXICAL_SCALE);
-  const colbert = new Float32Array(HIDDEN_SIZE * HIDDEN_SIZE);
-  for (let i = 0; i < CODE_SIZE; i++) colbert[i * HIDDEN_SIZE + i] = 1;
+  const colbert = new Float32Array(COLBERT_SIZE * HIDDEN_SIZE);
+  for (let i = 0; i < COLBERT_SIZE; i++) colbert[i * HIDDEN_SIZE + i] = 1;
   return {
     encoder: checkpointOf(encoder),
     sparse: checkpointOf(headOf(sparse, sparseBias)),
-    colbert: checkpointOf(headOf(colbert, zeros)),
+    colbert: checkpointOf(headOf(colbert, new Float32Array(COLBERT_SIZE))),
   };
 }
 

@@ -43,7 +43,8 @@ const PRINTED = /[\p{L}\p{M}\p{N}\p{P}\p{S}]/u;
 /**
  * Parts of words, and single characters for what they leave. Characters that the normaliser turns into others are left out.
  *
- * @param list `pieces.txt`: a language a line, its code and its pieces, the most useful first; `scripts/demo-pieces.ts` makes it.
+ * @param list `pieces.txt`: the common words, then a language a line, its code and its pieces, the most useful first; `scripts/demo-pieces.ts`
+ *   makes it.
  */
 export function demoPieces(list: string): Piece[] {
   const pieces: Piece[] = [SPACE];
@@ -61,6 +62,11 @@ export function demoPieces(list: string): Piece[] {
   }
   for (const set of CHARACTER_SETS) for (const text of charactersOf(set)) add(text, CHARACTER_SCORE);
   return pieces;
+}
+
+/** Words of unspaced scripts that tell little. */
+export function commonWords(list: string): ReadonlySet<string> {
+  return new Set(list.slice(0, list.indexOf('\n')).split(' ').slice(1));
 }
 
 /** Zipf's law, and so low that fewer pieces are always better. */

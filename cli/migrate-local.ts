@@ -17,21 +17,23 @@ const APPLIED = `CREATE TABLE IF NOT EXISTS d1_migrations (
 
 /**
  * Gives the database that `wrangler dev` keeps on disk its tables; where it has them, nothing is started. May run beside `wrangler dev`, which opens
- * the database when it is first asked for a document.
+ * the database when it is first asked for a document; but where that starts at the same moment and finds the state locked, it ends.
  *
  * @param state As `wrangler dev --persist-to` takes it.
+ * @returns Whether anything was started.
  * @throws UserError with the database's own words.
  */
-export async function migrateLocal(state: string): Promise<void> {
+export async function migrateLocal(state: string): Promise<boolean> {
   const wanted = readdirSync(join(projectRoot, 'migrations')).sort();
   const marker = join(state, MARKER);
-  if (readIfThere(marker) === wanted.join('\n')) return;
+  if (readIfThere(marker) === wanted.join('\n')) return false;
   await againWhileLocked(() => migrateOnce(state, wanted)).catch((cause) => {
     if (cause instanceof UserError) throw cause;
     throw new UserError(`the local database cannot be given its tables: ${(cause as Error).message}`, { cause });
   });
   mkdirSync(dirname(marker), { recursive: true });
   writeFileSync(marker, wanted.join('\n'));
+  return true;
 }
 
 async function migrateOnce(state: string, wanted: readonly string[]): Promise<void> {

@@ -42,20 +42,31 @@ export const devCommand = defineCommand({
     const assets = args.assets ? resolve(args.assets) : join(workspace, ASSETS_DIRECTORY);
     const manifest = stageModel(model, assets);
     stagePage(assets);
-    const server = startWrangler(wrangler, workspace, [
-      ...['--port', String(port), '--assets', assets, '--persist-to', resolve(args.state)],
-      ...['--env', args.engine === 'onnx' ? 'onnx' : ''], // an environment of wrangler.toml
-    ]);
+    const start = () =>
+      startWrangler(wrangler, workspace, [
+        ...['--port', String(port), '--assets', assets, '--persist-to', resolve(args.state)],
+        ...['--env', args.engine === 'onnx' ? 'onnx' : ''], // an environment of wrangler.toml
+        ...['--inspector-port', '0'], // wrangler looks for a free one, and two that start together find the same
+      ]);
+    let server = start();
     let isStopping = false;
-    const stop = stopWithUs(server, () => {
-      isStopping = true;
-    });
+    const stop = stopWithUs(
+      () => server,
+      () => {
+        isStopping = true;
+      },
+    );
     // Beside the server, which needs longer to come up.
-    const hasTables = args.engine === 'onnx' ? undefined : migrateLocal(resolve(args.state));
-    const [isHealthy] = await Promise.all([untilHealthy(port, server), hasTables]).catch((error) => {
+    const makesTables = args.engine === 'onnx' ? false : migrateLocal(resolve(args.state));
+    let [isHealthy, hasMadeTables] = await Promise.all([untilHealthy(port, server), makesTables]).catch((error) => {
       stop('SIGTERM');
       throw error;
     });
+    if (!isHealthy && hasMadeTables && !isStopping) {
+      console.error('m3edge: the server ended while the new database was made; it is started again');
+      server = start();
+      isHealthy = await untilHealthy(port, server);
+    }
     if (isHealthy) {
       const fingerprint = await fingerprintOf(manifest);
       const { ok: isOpen } = await fetch(`http://127.0.0.1:${port}/info`);
@@ -110,14 +121,14 @@ const PATIENCE_MS = 5000;
 const isRunning = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
 
 /** @returns What the signals do. */
-function stopWithUs(server: ChildProcess, onStop: () => void): (signal: NodeJS.Signals) => void {
+function stopWithUs(running: () => ChildProcess, onStop: () => void): (signal: NodeJS.Signals) => void {
   const stop = (signal: NodeJS.Signals) => {
     onStop();
-    signalGroup(server, signal);
-    setTimeout(() => signalGroup(server, 'SIGKILL'), PATIENCE_MS).unref();
+    signalGroup(running(), signal);
+    setTimeout(() => signalGroup(running(), 'SIGKILL'), PATIENCE_MS).unref();
   };
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
-  process.on('exit', () => signalGroup(server, 'SIGKILL'));
+  process.on('exit', () => signalGroup(running(), 'SIGKILL'));
   stopWithNpm(() => stop('SIGTERM'));
   return stop;
 }

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 const convertModels = 'test/support/convert-models.ts';
 /** Generous: a slow or busy machine is no reason to fail, and tests assert no times. */
-const timeouts = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 100_000, interval: 20 } } };
+const timeouts = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 100_000, interval: 20 } } };
 
 export default defineConfig({
   test: {

@@ -11,7 +11,7 @@ describe('m3edge dev --engine onnx', () => {
   // V8 compiles 14 MB of wasm: seconds, on a busy machine many.
   beforeAll(async () => {
     server = await startDevServer(model, [...M3EDGE, 'dev', '--engine', 'onnx']);
-  }, 180_000);
+  });
   afterAll(() => server?.stop());
 
   const encode = async (): Promise<number[][]> => {

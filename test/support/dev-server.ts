@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { migrateLocal } from '../../cli/migrate-local.ts';
 import { M3EDGE, start } from './run-command.ts';
 
 export interface DevServer {
@@ -28,8 +29,10 @@ export async function startDevServer(model: string, command = [...M3EDGE, 'dev']
   const directory = mkdtempSync(join(tmpdir(), 'm3edge-dev-'));
   const assets = join(directory, 'assets');
   const port = await freePort();
-  const state = command.includes('--state') ? [] : ['--state', join(directory, 'state')];
-  const child = start([...command, '--model', model, '--port', String(port), '--assets', assets, ...state]);
+  const state = join(directory, 'state');
+  if (!command.includes('--state')) await migrateLocal(state);
+  const options = ['--model', model, '--port', String(port), '--assets', assets];
+  const child = start([...command, ...options, ...(command.includes('--state') ? [] : ['--state', state])]);
   let output = '';
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (output += chunk));
   const exited = once(child, 'exit') as Promise<[number | null]>;

@@ -148,7 +148,7 @@ async function killGroup(server: ChildProcess): Promise<void> {
 }
 
 async function untilHealthy(url: string, server: ChildProcess): Promise<void> {
-  for (const startedMs = Date.now(); Date.now() - startedMs < 60_000; ) {
+  for (const startedMs = Date.now(); Date.now() - startedMs < 120_000; ) {
     if (server.exitCode !== null) break;
     const response = await fetch(`${url}/health`).catch(() => undefined);
     if (response?.ok) return;

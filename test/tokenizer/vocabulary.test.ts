@@ -84,7 +84,7 @@ describe('parseVocabulary', () => {
     expectCorrupt(setElement(name, index, value), reason);
   });
 
-  it('gives a tokenizer that stays inside its arrays and ends, whatever bytes it accepts', { timeout: 60_000 }, () => {
+  it('gives a tokenizer that stays inside its arrays and ends, whatever bytes it accepts', () => {
     const random = createRandom(4);
     const texts = [...hostileTexts(9, 12), 'human rights '.repeat(20)];
     let accepted = 0;

@@ -26,9 +26,7 @@ describe('m3edge model fidelity', () => {
   const report = (): Report => JSON.parse(readFileSync(join(model, 'fidelity.json'), 'utf8'));
 
   // 192 texts through two models: 2 s on an idle machine.
-  it('measures the bundled texts in all sixteen languages, shows them at /info, and leaves the model as it was', {
-    timeout: 60_000,
-  }, async () => {
+  it('measures the bundled texts in all sixteen languages, shows them at /info, and leaves the model as it was', async () => {
     await run('--against', against);
     const { texts: set, total, languages, preset } = report();
     expect(set).toMatchObject({ source: 'bundled', count: 192 });

@@ -57,5 +57,5 @@ describe('m3edge model upload', () => {
     } finally {
       rmSync(state, { recursive: true });
     }
-  }, 60_000);
+  });
 });

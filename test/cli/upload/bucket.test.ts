@@ -19,7 +19,7 @@ describe('openBucket over R2', () => {
   beforeAll(async () => {
     state = mkdtempSync(join(tmpdir(), 'm3edge-r2-'));
     ({ access, close } = await openLocalR2('models', state));
-  }, 30_000);
+  });
   afterAll(async () => {
     await close();
     rmSync(state, { recursive: true });
@@ -83,7 +83,7 @@ describe('openBucket', () => {
     const { bucket, requests } = await storeAnswering(503);
     await expect(bucket.put('a', BODY, sha256(BODY))).rejects.toThrow(/answers 503 .*what is uploaded stays/);
     expect(requests()).toBe(4);
-  }, 20_000);
+  });
 
   it('does not repeat what is refused', async () => {
     const { bucket, requests } = await storeAnswering(400);

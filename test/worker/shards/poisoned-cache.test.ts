@@ -56,4 +56,4 @@ it('A15: a cache that holds wrong bytes for every layer is put right, and no vec
   const again: string[] = [];
   expect((await openCached(again)).digests).toEqual(expected);
   expect(again).toEqual([]);
-}, 60_000);
+});

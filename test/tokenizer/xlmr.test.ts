@@ -6,7 +6,8 @@ import { agrees, sharedVectors } from './vectors.ts';
 const shared = sharedVectors();
 
 describe.skipIf(!shared)('with the vocabulary of XLM-R and the pipeline of BGE-M3', () => {
-  const { tokenizerJson, generated, fragments, collected } = shared!;
+  if (!shared) return it('agrees with vectors that others made', () => {}); // what is skipped is collected all the same
+  const { tokenizerJson, generated, fragments, collected } = shared;
   const tokenizer = tokenizerOf(readJson(tokenizerJson));
 
   it(`${generated.length} generated vectors are identical (${fragments} lines of the file are fragments of texts)`, () => {
